@@ -1,0 +1,1 @@
+"""The outside world without HTTP: store, catalog, read and variant indexes, registration."""

@@ -1,0 +1,1 @@
+"""The catalog database of a member: models, engine, queries."""

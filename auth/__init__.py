@@ -1,0 +1,1 @@
+"""Passports, visas, the DAC's rules and the broker."""

@@ -1,0 +1,1 @@
+"""The gateway and the member's side of the join."""

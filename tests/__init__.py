@@ -1,0 +1,1 @@
+"""Tests mirror the packages; tests/contract holds the standards, tests/interop the real clients."""

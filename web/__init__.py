@@ -1,0 +1,1 @@
+"""The chassis every process stands on."""
