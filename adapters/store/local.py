@@ -1,0 +1,170 @@
+"""An archive on a mounted file system: a tree under one root."""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+import os
+import stat
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from adapters.store.protocol import (
+    PIECE,
+    ChangedObject,
+    KeyOutsideRoot,
+    NoSuchObject,
+    Stat,
+    StoreUnavailable,
+    checked_key,
+    checked_range,
+    pieces,
+)
+
+PARTIAL = ".partial"
+
+
+class LocalStore:
+    """Files under ``root``. Symbolic links are followed as long as they stay inside the root.
+
+    ``list`` names files and links to files, and does not descend into linked folders (they may form circles).
+    """
+
+    def __init__(self, name: str, root: Path) -> None:
+        self.name = name
+        self.root = root.resolve()
+
+    def head(self, key: str) -> Stat:
+        """See :class:`~adapters.store.protocol.ArchiveStore`."""
+        return _stat(self._status(key, self.path(key)))
+
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        """See :class:`~adapters.store.protocol.ArchiveStore`."""
+        checked_range(offset, length)
+        with self._open(key) as file:
+            return _full_read(file.fileno(), offset, length)
+
+    def stream(self, key: str, offset: int = 0, length: int | None = None, chunk: int = PIECE) -> Iterator[bytes]:
+        """See :class:`~adapters.store.protocol.ArchiveStore`; the open file keeps its content if it is replaced."""
+        checked_range(offset, length)
+        return self._pieces(key, self._open(key), offset, length, chunk)
+
+    def url(self, key: str, expires_seconds: int, method: str = "GET") -> str | None:  # noqa: ARG002
+        """None: a file system gives no URLs."""
+        checked_key(key)
+        return None
+
+    def path(self, key: str) -> Path:
+        """The file behind ``key`` with every link resolved; it need not exist.
+
+        :raises KeyOutsideRoot: if it is not under the root.
+        """
+        try:
+            resolved = (self.root / checked_key(key)).resolve()
+        except (OSError, RuntimeError) as error:  # a circle of links, or a name too long for the file system
+            raise NoSuchObject(f"store {self.name!r} cannot resolve {key!r}: {error}") from error
+        if resolved == self.root or not resolved.is_relative_to(self.root):
+            raise KeyOutsideRoot(f"key {key!r} leads out of the root of store {self.name!r}")
+        return resolved
+
+    def put(self, key: str, content: BinaryIO | Iterable[bytes]) -> Stat:
+        """See :class:`~adapters.store.protocol.ArchiveStore`: temporary file, fsync, rename, fsync of the folder."""
+        target = self.path(key)
+        partial = target.with_name(f".{uuid.uuid4().hex}{PARTIAL}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("xb") as file:
+                file.writelines(pieces(content))
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        except OSError as error:
+            raise StoreUnavailable(f"store {self.name!r} cannot write {key!r}: {error.strerror}") from error
+        finally:
+            partial.unlink(missing_ok=True)
+        _sync_folder(target.parent)
+        return self.head(key)
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """See :class:`~adapters.store.protocol.ArchiveStore`."""
+        folder = self.path(prefix) if prefix else self.root
+        return self._walk(folder, f"{prefix}/" if prefix else "")
+
+    def _walk(self, folder: Path, prefix: str) -> Iterator[str]:
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=_order)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._walk(Path(entry.path), f"{prefix}{entry.name}/")
+            elif not entry.name.endswith(PARTIAL) and self._inside(entry):
+                yield f"{prefix}{entry.name}"
+
+    def _inside(self, entry: os.DirEntry[str]) -> bool:
+        if not entry.is_symlink():
+            return entry.is_file()
+        resolved = Path(entry.path).resolve()
+        return resolved.is_file() and resolved.is_relative_to(self.root)
+
+    def _status(self, key: str, path: Path) -> os.stat_result:
+        try:
+            status = path.stat()
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                raise NoSuchObject(f"store {self.name!r} holds no file {key!r}") from error
+            raise StoreUnavailable(f"store {self.name!r} cannot look at {key!r}: {error.strerror}") from error
+        if not stat.S_ISREG(status.st_mode):
+            raise NoSuchObject(f"{key!r} in store {self.name!r} is no regular file")
+        return status
+
+    def _open(self, key: str) -> BinaryIO:
+        path = self.path(key)
+        self._status(key, path)  # before opening: a pipe would block
+        try:
+            return path.open("rb", buffering=0)
+        except FileNotFoundError as error:
+            raise NoSuchObject(f"store {self.name!r} holds no file {key!r}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"store {self.name!r} cannot open {key!r}: {error.strerror}") from error
+
+    def _pieces(self, key: str, file: BinaryIO, offset: int, length: int | None, chunk: int) -> Iterator[bytes]:
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            end = size if length is None else min(size, offset + length)
+            while offset < end:
+                piece = os.pread(file.fileno(), min(chunk, end - offset), offset)
+                if not piece:
+                    raise ChangedObject(f"{key!r} in store {self.name!r} was cut off at byte {offset} while being read")
+                yield piece
+                offset += len(piece)
+
+
+def _stat(status: os.stat_result) -> Stat:
+    modified = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
+    return Stat(status.st_size, f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"', modified)
+
+
+def _full_read(descriptor: int, offset: int, length: int) -> bytes:
+    parts: list[bytes] = []
+    while length > 0 and (part := os.pread(descriptor, length, offset)):
+        parts.append(part)
+        offset += len(part)
+        length -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _order(entry: os.DirEntry[str]) -> bytes:
+    """A folder sorts as its keys do: by its name and the slash that follows."""
+    return os.fsencode(f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,75 @@
+"""An S3 bucket of an in-process protocol server. It accepts any signature: authorisation is tested over Swift."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from adapters.store import ArchiveStore, ChangedObject, NoSuchObject, StoreUnavailable, open_stores
+from tests.adapters.store.suite import SignedUrls, StoreSuite
+from tests.support import free_port
+
+KEYS = {"region": "us-east-1", "access_key": "test", "secret_key": "test"}
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    port = free_port()
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    server.start()
+    url = f"http://127.0.0.1:{port}"
+    client = boto3.client(
+        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    client.create_bucket(Bucket="archive")
+    client.close()
+    yield url
+    server.stop()
+
+
+@pytest.fixture
+def store(endpoint: str) -> ArchiveStore:
+    return open_stores({"cloud": {"kind": "s3", "endpoint": endpoint, "bucket": "archive", **KEYS}})["cloud"]
+
+
+class TestS3Store(StoreSuite, SignedUrls):
+    """The suite over a bucket."""
+
+
+def test_has_no_paths(store: ArchiveStore) -> None:
+    assert store.path("a") is None
+
+
+def test_an_object_replaced_while_streamed_is_reported(store: ArchiveStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.store.s3.WINDOW", 10)
+    store.put("swap", io.BytesIO(b"a" * 100))
+    stream = store.stream("swap", 0, None, 10)
+    assert next(stream) == b"a" * 10
+    store.put("swap", io.BytesIO(b"b" * 100))
+    with pytest.raises(ChangedObject, match="replaced"):
+        list(stream)
+
+
+def test_a_large_object_goes_up_in_parts(store: ArchiveStore) -> None:
+    part = bytes(range(256)) * 4096
+    assert store.put("large", (part for _ in range(12))).size == 12 << 20
+    assert b"".join(store.stream("large", (6 << 20) - 5, 10)) == (part * 2)[(1 << 20) - 5 : (1 << 20) + 5]
+
+
+def test_no_bucket_and_no_server(endpoint: str) -> None:
+    settings = {"kind": "s3", "bucket": "none", **KEYS}
+    stores = open_stores({"empty": {**settings, "endpoint": endpoint}})
+    with pytest.raises(NoSuchObject):
+        stores["empty"].head("x")
+
+
+def test_an_unreachable_server_is_named_without_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"kind": "s3", "bucket": "b", "endpoint": f"http://127.0.0.1:{free_port()}", **KEYS}
+    store = open_stores({"away": {**settings, "secret_key": "hush"}})["away"]
+    with pytest.raises(StoreUnavailable, match="away") as caught:
+        store.head("x")
+    assert "hush" not in str(caught.value)
