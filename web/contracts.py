@@ -1,0 +1,59 @@
+"""Contracts: OpenAPI documents of ``specs/``, read once, and the object that answers their operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from connexion.resolver import Resolver
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A standard served by a process.
+
+    :param name: the file ``specs/{name}.yaml``.
+    :param base_path: where its paths hang under the process's public URL, without a trailing slash.
+    :param handler: object with one method per ``operationId``.
+    """
+
+    name: str
+    base_path: str
+    handler: object
+
+
+def source(name: str) -> bytes:
+    """The bytes of ``specs/{name}.yaml``."""
+    return files("specs").joinpath(f"{name}.yaml").read_bytes()
+
+
+def document(name: str) -> Document:
+    """The contract as connexion shall see it.
+
+    Security requirements are taken out: who may see what is decided in ``auth/policy`` and nowhere else, and connexion
+    would refuse a request for its token's form before a handler could answer in the standard's shape.
+    """
+    loaded: Document = yaml.load(source(name), Loader=yaml.CSafeLoader)
+    loaded.pop("security", None)
+    for operations in loaded["paths"].values():
+        for operation in operations.values():
+            if isinstance(operation, dict):
+                operation.pop("security", None)
+    return loaded
+
+
+def resolver(handler: object) -> Resolver:
+    """Operations are methods of ``handler``; a missing one fails when the process starts, not when it is called."""
+
+    def method(operation_id: str) -> Callable[..., Any]:
+        found = getattr(handler, operation_id, None)
+        if not callable(found):
+            raise LookupError(f"{type(handler).__name__} has no method {operation_id!r} that its contract names")
+        return found  # type: ignore[no-any-return]
+
+    return Resolver(method)

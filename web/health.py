@@ -1,0 +1,111 @@
+"""``/healthz``, ``/readyz`` and ``/metrics`` of every process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import anyio.to_thread
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.process_collector import ProcessCollector
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Check = Callable[[], None]
+
+
+class Health:
+    """Liveness and readiness.
+
+    :param checks: by name, functions that raise when what they check cannot serve (database, store …).
+    """
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
+
+    def routes(self) -> list[Route]:
+        """Routes of both probes."""
+        return [Route("/healthz", self._alive), Route("/readyz", self._ready)]
+
+    async def _alive(self, _request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def _ready(self, _request: Request) -> Response:
+        found = {name: await anyio.to_thread.run_sync(_outcome, check) for name, check in self._checks.items()}
+        ready = all(outcome == "ok" for outcome in found.values())
+        return JSONResponse({"status": "ready" if ready else "not ready", "checks": found}, 200 if ready else 503)
+
+
+def _outcome(check: Check) -> str:
+    try:
+        check()
+    except Exception as error:  # noqa: BLE001 - whatever a check raises means "not ready", and the probe says which kind
+        return type(error).__name__
+    return "ok"
+
+
+class Metrics:
+    """Counts and times requests by area (the first path segments that carry no identifier), method and status."""
+
+    def __init__(self, areas: tuple[str, ...]) -> None:
+        self._areas = tuple(sorted(areas, key=len, reverse=True))
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        labels = ("area", "method", "status")
+        self._requests = Counter("gsanode_requests", "Requests answered.", labels, registry=self.registry)
+        self._seconds = Histogram("gsanode_request_seconds", "Time to answer.", ("area",), registry=self.registry)
+
+    def area(self, path: str) -> str:
+        """The area of ``path``: a known prefix, or ``other``. Never an identifier."""
+        return next((known for known in self._areas if path == known or path.startswith(known + "/")), "other")
+
+    def observe(self, area: str, method: str, status: int, seconds: float) -> None:
+        """Record one answered request."""
+        self._requests.labels(area, method, str(status)).inc()
+        self._seconds.labels(area).observe(seconds)
+
+    def route(self) -> Route:
+        """Route of ``/metrics`` in the Prometheus text format."""
+
+        async def metrics(_request: Request) -> Response:
+            return Response(generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+        return Route("/metrics", metrics)
+
+
+class Observe:
+    """ASGI middleware: one log line and one observation per request, with the area instead of the path.
+
+    Paths hold capabilities, subjects and accessions; a log line that says the area, the status and the time is enough
+    to operate a node and tells nothing about a person.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: Callable[..., None]) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note what became of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 499  # the client went away before an answer began
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            seconds = time.perf_counter() - started
+            area, method = self._metrics.area(scope["path"]), scope["method"]
+            self._metrics.observe(area, method, status, seconds)
+            if area not in ("/healthz", "/readyz", "/metrics"):
+                self._log("request", area=area, method=method, status=status, ms=round(seconds * 1000, 2))
