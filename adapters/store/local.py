@@ -107,7 +107,7 @@ class LocalStore:
     def _inside(self, entry: os.DirEntry[str]) -> bool:
         if not entry.is_symlink():
             return entry.is_file()
-        resolved = Path(entry.path).resolve()
+        resolved = Path(os.path.realpath(entry.path))  # unlike Path.resolve, does not raise on a circle
         return resolved.is_file() and resolved.is_relative_to(self.root)
 
     def _status(self, key: str, path: Path) -> os.stat_result:
