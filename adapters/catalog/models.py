@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Attributes = dict[str, Any]
@@ -19,7 +19,7 @@ Attributes = dict[str, Any]
 class Base(DeclarativeBase):
     """Declarative base of every table of a member's catalog database that ``adapters`` owns."""
 
-    type_annotation_map = {Attributes: JSON, str: String}  # noqa: RUF012 - SQLAlchemy reads this class attribute
+    type_annotation_map = {Attributes: JSON, str: String, dt.datetime: DateTime(timezone=True)}  # noqa: RUF012 - SQLAlchemy reads this class attribute
 
 
 class BioProject(Base):

@@ -1,0 +1,192 @@
+"""Questions that every face of a member asks of the catalog. Only what exists for the world is ever returned."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Select, func, select
+
+from adapters.catalog.models import Checksum, Dataset, File, Location
+from adapters.catalog.visibility import dataset_exists, file_exists
+
+# SQLite allows 32,766 parameters in a statement, PostgreSQL 65,535; ids are asked for in blocks well below both.
+BLOCK = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRecord:
+    """A data set that exists: the unit of access."""
+
+    accession: str
+    title: str
+    description: str
+    tier: str
+    records: str
+    dac: str | None
+    bioproject: str | None
+    data_type: str
+    duo: dict[str, Any]
+    release_date: dt.date
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file that exists. ``size`` in bytes; ``index`` is the id of its index file; times are UTC."""
+
+    id: str
+    dataset: DatasetRecord
+    name: str
+    title: str
+    format: str
+    mime_type: str
+    size: int
+    assembly: str | None
+    created_at: dt.datetime
+    available: bool
+    run: str | None
+    series: str | None
+    instance: str | None
+    index_of: str | None
+    index: str | None
+    checksums: dict[str, str]
+    locations: tuple[tuple[str, str], ...]
+
+
+def today() -> dt.date:
+    """Today in UTC, the calendar of release dates."""
+    return dt.datetime.now(dt.UTC).date()
+
+
+class Catalog:
+    """Read side of a member's catalog.
+
+    :param engine: the member's database.
+    :param clock: today's date in UTC.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], dt.date] = today) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def dataset(self, accession: str) -> DatasetRecord | None:
+        """The data set, or None if it does not exist (any more, or yet)."""
+        return next(iter(self.datasets([accession])), None)
+
+    def datasets(self, accessions: Sequence[str] | None = None) -> list[DatasetRecord]:
+        """All data sets that exist, or those of ``accessions``, by accession."""
+        question = select(Dataset).where(dataset_exists(self._clock())).order_by(Dataset.accession)
+        if accessions is not None:
+            question = question.where(Dataset.accession.in_(accessions))
+        with self._engine.connect() as connection:
+            return [_dataset(row) for row in connection.execute(question)]
+
+    def file(self, id: str) -> FileRecord | None:
+        """The file, or None if it does not exist."""
+        return self.files([id]).get(id)
+
+    def files(self, ids: Iterable[str]) -> dict[str, FileRecord]:
+        """The files of ``ids`` that exist, by id: a handful of statements for any number."""
+        wanted = list(dict.fromkeys(ids))
+        found: dict[str, FileRecord] = {}
+        with self._engine.connect() as connection:
+            for start in range(0, len(wanted), BLOCK):
+                block = wanted[start : start + BLOCK]
+                found.update(self._read(connection, self._existing().where(File.id.in_(block))))
+        return found
+
+    def dataset_files(self, accession: str) -> list[FileRecord]:
+        """The files of a data set, by id."""
+        question = self._existing().where(File.dataset == accession).order_by(File.id)
+        with self._engine.connect() as connection:
+            return list(self._read(connection, question).values())
+
+    def totals(self) -> tuple[int, int]:
+        """Number of files that exist and the sum of their sizes in bytes."""
+        question = select(func.count(), func.coalesce(func.sum(File.size), 0)).select_from(File)
+        question = question.join(Dataset, Dataset.accession == File.dataset).where(file_exists(self._clock()))
+        with self._engine.connect() as connection:
+            count, size = connection.execute(question).one()
+        return int(count), int(size)
+
+    def _existing(self) -> Select[File]:
+        question = select(File).join(Dataset, Dataset.accession == File.dataset)
+        return question.where(file_exists(self._clock()))
+
+    def _read(self, connection: Connection, question: Select[File]) -> dict[str, FileRecord]:
+        rows = {row.id: row for row in connection.execute(question)}
+        ids = list(rows)
+        accessions = {row.dataset for row in rows.values()}
+        sets = {
+            row.accession: _dataset(row)
+            for row in connection.execute(select(Dataset).where(Dataset.accession.in_(accessions)))
+        }
+        checksums: dict[str, dict[str, str]] = {id: {} for id in ids}
+        locations: dict[str, list[tuple[str, str]]] = {id: [] for id in ids}
+        indexes: dict[str, str] = {}
+        for start in range(0, len(ids), BLOCK):
+            block = ids[start : start + BLOCK]
+            for sum_ in connection.execute(select(Checksum).where(Checksum.file.in_(block))):
+                checksums[sum_.file][sum_.type] = sum_.value
+            for place in connection.execute(select(Location).where(Location.file.in_(block)).order_by(Location.store)):
+                locations[place.file].append((place.store, place.key))
+            for index in connection.execute(select(File.id, File.index_of).where(File.index_of.in_(block))):
+                indexes[str(index.index_of)] = index.id
+        return {
+            id: _file(row, sets[row.dataset], checksums[id], tuple(locations[id]), indexes.get(id))
+            for id, row in rows.items()
+        }
+
+
+def _dataset(row: Row[Any]) -> DatasetRecord:
+    return DatasetRecord(
+        row.accession,
+        row.title,
+        row.description,
+        row.tier,
+        row.records,
+        row.dac,
+        row.bioproject,
+        row.data_type,
+        row.duo,
+        row.release_date,
+        _utc(row.created_at),
+        _utc(row.updated_at),
+    )
+
+
+def _file(
+    row: Row[Any],
+    dataset: DatasetRecord,
+    checksums: dict[str, str],
+    locations: tuple[tuple[str, str], ...],
+    index: str | None,
+) -> FileRecord:
+    return FileRecord(
+        row.id,
+        dataset,
+        row.name,
+        row.title,
+        row.format,
+        row.mime_type,
+        row.size,
+        row.assembly,
+        _utc(row.created_at),
+        row.available,
+        row.run,
+        row.series,
+        row.instance,
+        row.index_of,
+        index,
+        checksums,
+        locations,
+    )
+
+
+def _utc(moment: dt.datetime) -> dt.datetime:
+    """SQLite forgets the zone; every moment of the catalog is UTC."""
+    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
