@@ -1,0 +1,148 @@
+"""Settings of a member process, and the member profiles of ``config/members`` that hold every difference."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from web.settings import ProcessSettings, SettingsError, Strict, read, validated
+
+MEMBERS = "config.members"
+
+
+class LocalStore(Strict):
+    """A tree of files under ``root``."""
+
+    kind: Literal["local"]
+    root: Path
+
+
+class S3Store(Strict):
+    """A bucket of an S3-compatible service."""
+
+    kind: Literal["s3"]
+    endpoint: str
+    bucket: str
+    region: str = "us-east-1"
+    access_key: str
+    secret_key: str
+
+
+Store = Annotated[LocalStore | S3Store, Field(discriminator="kind")]
+
+
+class BrokerClient(Strict):
+    """The broker this member signs people in with, and its own client id there."""
+
+    issuer: str
+    client_id: str
+
+
+class TrustedIssuer(Strict):
+    """A visa issuer and what it may speak for. All strings match exactly, prefixes only in ``datasets``."""
+
+    issuer: str
+    jwks_uri: str
+    sources: list[str]
+    datasets: list[str]
+    types: list[str]
+    subjects_of: str | None = None
+
+
+class TrustedGateway(Strict):
+    """A gateway that may ask this member for its side of a join."""
+
+    issuer: str
+    jwks_uri: str
+
+
+class Floor(Strict):
+    """Counts below ``minimum`` are not told; others are rounded down to a multiple of ``round_to``."""
+
+    minimum: int = Field(default=10, ge=1)
+    round_to: int = Field(default=10, ge=1)
+
+
+class JoinPartner(Strict):
+    """A member whose individuals are linked with ours, and the key (hex, 32 bytes) that only the two share."""
+
+    member: str
+    key: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Mail(Strict):
+    """How messages leave: an SMTP server, or a folder that takes them as files."""
+
+    smtp: str | None = None
+    folder: Path | None = None
+    sender: str = "node@localhost"
+
+
+class MemberSettings(ProcessSettings):
+    """A member process."""
+
+    kind: Literal["member"]
+    member: str
+    drs_host: str
+    stores: dict[str, Store]
+    broker: BrokerClient
+    trust: list[TrustedIssuer]
+    gateways: list[TrustedGateway] = []
+    partners: list[JoinPartner] = []
+    floor: Floor = Floor()
+    mail: Mail = Mail()
+    url_seconds: int = Field(default=900, ge=10, le=3600)
+
+
+class Accessions(Strict):
+    """Patterns (full match) of a member's accessions; an absent entity does not occur in this member."""
+
+    dataset: str
+    file: str
+    bioproject: str = r"PRJC[A-Z]\d{6}"
+    biosample: str | None = None
+    individual: str | None = None
+    sample: str | None = None
+    experiment: str | None = None
+    run: str | None = None
+    dac: str | None = None
+    link: str | None = None
+
+
+class BeaconProfile(Strict):
+    """The Beacon face of a member: its entry types and where its vocabularies are."""
+
+    id: str
+    name: str
+    entry_types: list[str]
+    defaults: dict[str, Literal["boolean", "count", "record"]] = {}
+
+
+class Profile(Strict):
+    """What differs between the members (DESIGN section 4): data, never code."""
+
+    name: str
+    title: str
+    title_zh: str
+    description: str
+    accessions: Accessions
+    dataset_entity: str
+    tiers: list[Literal["open", "registered", "controlled"]]
+    standards: list[Literal["drs", "beacon", "htsget", "dac", "visas", "join"]]
+    beacon: BeaconProfile
+
+
+def profile(name: str) -> Profile:
+    """The profile of member ``name``.
+
+    :raises SettingsError: if there is none, naming those that exist.
+    """
+    folder = files(MEMBERS)
+    known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    if name not in known:
+        raise SettingsError(f"key 'member': {name!r} has no profile; allowed: {', '.join(known)}")
+    path = Path(str(folder.joinpath(f"{name}.yaml")))
+    return validated(read(path), Profile, path)
