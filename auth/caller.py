@@ -1,0 +1,53 @@
+"""Who asks: the verified identity and visas of one request (Passport 1.2.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Clause = tuple[tuple[str, str], ...]
+"""Claims of one condition clause as (claim, prefixed pattern) pairs, ``type`` among them."""
+
+Conditions = tuple[tuple[Clause, ...], ...]
+"""Disjunctive normal form: any of (all of clauses)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visa:
+    """One verified visa.
+
+    :param asserted: when the source made the statement, epoch seconds.
+    :param expires: ``exp`` of the visa and of the visas its conditions needed, the earliest, epoch seconds.
+    :param jti: identifier of the visa; of ours, the identifier of the grant.
+    """
+
+    issuer: str
+    subject: str
+    type: str
+    value: str
+    source: str
+    by: str | None
+    asserted: int
+    conditions: Conditions
+    expires: int
+    jti: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The one who asks.
+
+    :param subject: subject at ``issuer`` (a broker); None for anonymous.
+    :param visas: verified, trusted, of this person, conditions met.
+    :param expires: earliest expiry of the token and of the visas, epoch seconds; None for anonymous.
+    :param client: OAuth client that the token was issued to.
+    """
+
+    subject: str | None
+    issuer: str | None
+    visas: tuple[Visa, ...] = ()
+    expires: int | None = None
+    client: str | None = None
+    name: str = ""
+
+
+ANONYMOUS = Caller(subject=None, issuer=None)

@@ -1,0 +1,152 @@
+"""Who may have what: the one place where access is decided, from verified visas. Pure, and closed in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from auth.caller import Caller, Visa
+
+Granularity = Literal["boolean", "count", "record"]
+InForce = Callable[[Collection[str]], Collection[str]]
+REGISTERED_ACCESS = "https://doi.org/10.1038/s41431-018-0219-y"
+"""The version that accepted terms and researcher status must both name (Passport, Registered Access)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRule:
+    """What a published data set says about its access.
+
+    :param tier: ``open``, ``registered`` or ``controlled``.
+    :param records: who reads its DRS records: ``public`` or ``protected`` like the bytes.
+    :param dac: id of the committee that decides.
+    """
+
+    accession: str
+    tier: str
+    records: str
+    dac: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An answer with its reason.
+
+    :param expires: epoch seconds after which the decision no longer holds; None for open data.
+    :param grants: ``jti`` of the own grants that it rests on; each must be in force at each later use.
+    :param authenticate: the refusal is for want of a sign-in (401), not of a right (403).
+    """
+
+    allowed: bool
+    reason: str
+    expires: int | None = None
+    grants: tuple[str, ...] = ()
+    authenticate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PublicGranularity:
+    """What everyone may learn of a set that is not open: of its people, and of their genotypes."""
+
+    general: Granularity = "count"
+    genotypes: Granularity = "boolean"
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The least that a public number says (DESIGN section 7).
+
+    :param minimum: smaller numbers, zero among them, are suppressed.
+    :param round_to: others are rounded down to a multiple of this.
+    """
+
+    minimum: int
+    round_to: int
+
+    def __post_init__(self) -> None:
+        if self.minimum < 0 or self.round_to < 1:
+            raise ValueError("a floor needs minimum >= 0 and round_to >= 1")
+
+    def apply(self, n: int) -> int | None:
+        """The number to show for ``n``, None if suppressed."""
+        return None if n < self.minimum else n - n % self.round_to
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of one member.
+
+    :param issuer: public URL of this member; issuer of its own visas.
+    :param in_force: which of these ``jti`` are grants in force now; asked at every decision, never cached.
+    :param public: public granularity by accession, ``default`` for the others.
+    """
+
+    issuer: str
+    in_force: InForce
+    public: Mapping[str, PublicGranularity] = field(default_factory=dict)
+    default: PublicGranularity = PublicGranularity()
+    registered: str = REGISTERED_ACCESS
+
+    def fetch(self, caller: Caller, rule: DatasetRule, now: int) -> Decision:
+        """May ``caller`` have the bytes and records of the data set at ``now`` (epoch seconds)?"""
+        if rule.tier == "open":
+            return Decision(True, "open")
+        if caller.subject is None:
+            return Decision(False, "sign_in_required", authenticate=True)
+        if caller.expires is None or caller.expires <= now:
+            return Decision(False, "token_expired", authenticate=True)
+        if rule.tier == "registered":
+            return self._registered(caller, now)
+        if rule.tier == "controlled":
+            return self._controlled(caller, rule, now)
+        return Decision(False, "unknown_tier")
+
+    def records(self, caller: Caller, rule: DatasetRule, now: int) -> Decision:
+        """May ``caller`` read the DRS records (names, sizes, checksums) of the data set?"""
+        if rule.records == "public":
+            return Decision(True, "public_records")
+        return self.fetch(caller, rule, now)
+
+    def granularity(self, caller: Caller, rule: DatasetRule, now: int, *, genotypes: bool = False) -> Granularity:
+        """How much of the data set an answer may show ``caller``; ``genotypes``: the question is about variants."""
+        if self.fetch(caller, rule, now).allowed:
+            return "record"
+        public = self.public.get(rule.accession, self.default)
+        return public.genotypes if genotypes else public.general
+
+    def _controlled(self, caller: Caller, rule: DatasetRule, now: int) -> Decision:
+        matching = [visa for visa in caller.visas if self._grants(visa, rule) and visa.expires > now]
+        own = [visa.jti for visa in matching if visa.issuer == self.issuer and visa.jti]
+        in_force = frozenset(self.in_force(own)) if own else frozenset()
+        standing = [visa for visa in matching if visa.issuer != self.issuer or visa.jti in in_force]
+        if not standing:
+            return Decision(False, "grant_not_in_force" if matching else "no_grant")
+        best = max(standing, key=lambda visa: visa.expires)
+        grants = (best.jti,) if best.issuer == self.issuer and best.jti else ()
+        return Decision(True, "granted", _earliest(caller, best), grants)
+
+    def _grants(self, visa: Visa, rule: DatasetRule) -> bool:
+        """CLH-06: type, value, source and ``by``; that the issuer may say so was checked with its trust entry."""
+        if rule.dac is None or visa.type != "ControlledAccessGrants" or visa.by != "dac":
+            return False
+        if visa.value != f"{self.issuer}/datasets/{rule.accession}":
+            return False
+        return visa.issuer != self.issuer or visa.source == f"{self.issuer}/dac/{rule.dac}"
+
+    def _registered(self, caller: Caller, now: int) -> Decision:
+        found = []
+        for kind in ("AcceptedTermsAndPolicies", "ResearcherStatus"):
+            held = [v for v in caller.visas if v.type == kind and v.value == self.registered and v.expires > now]
+            if kind == "AcceptedTermsAndPolicies":
+                held = [visa for visa in held if visa.by is not None]
+            if not held:
+                return Decision(False, f"no_{kind}")
+            found.append(max(held, key=lambda visa: visa.expires))
+        return Decision(True, "registered", _earliest(caller, *found))
+
+
+def _earliest(caller: Caller, *visas: Visa) -> int | None:
+    """The earliest expiry governs (CLH-04)."""
+    times = [visa.expires for visa in visas] + ([] if caller.expires is None else [caller.expires])
+    return min(times, default=None)
