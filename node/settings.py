@@ -90,8 +90,8 @@ class MemberSettings(ProcessSettings):
     stores: dict[str, Store]
     broker: BrokerClient
     trust: list[TrustedIssuer]
-    gateways: list[TrustedGateway] = []
-    partners: list[JoinPartner] = []
+    gateways: tuple[TrustedGateway, ...] = ()
+    partners: tuple[JoinPartner, ...] = ()
     floor: Floor = Floor()
     mail: Mail = Mail()
     url_seconds: int = Field(default=900, ge=10, le=3600)
@@ -118,7 +118,7 @@ class BeaconProfile(Strict):
     id: str
     name: str
     entry_types: list[str]
-    defaults: dict[str, Literal["boolean", "count", "record"]] = {}
+    defaults: dict[str, Literal["boolean", "count", "record"]] = Field(default_factory=dict)
 
 
 class Profile(Strict):

@@ -1,0 +1,17 @@
+"""Alembic's environment: runs on the connection that ``migrations.schema`` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from migrations.metadata import metadata
+
+attributes = context.config.attributes
+context.configure(
+    connection=attributes["connection"],
+    target_metadata=metadata(attributes["kind"]),
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,33 @@
+"""All tables of each kind of database; the only module that sees every owner's."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+
+from migrations.schema import Kind
+
+
+def metadata(kind: Kind) -> list[MetaData]:
+    """The metadata whose union is the schema of ``kind``."""
+    import auth.tables
+
+    if kind == "gateway":
+        return [auth.tables.Base.metadata]
+    if kind == "broker":
+        import auth.broker.tables
+
+        return [auth.tables.Base.metadata, auth.broker.tables.Base.metadata]
+    import adapters.catalog.models
+    import adapters.registration.tables
+    import adapters.terms.tables
+    import adapters.variants.tables
+    import federation.tables
+
+    return [
+        adapters.catalog.models.Base.metadata,
+        adapters.registration.tables.Base.metadata,
+        adapters.terms.tables.Base.metadata,
+        adapters.variants.tables.Base.metadata,
+        auth.tables.Base.metadata,
+        federation.tables.Base.metadata,
+    ]

@@ -1,0 +1,1 @@
+"""The commands of gsanode, one module each, loaded when called."""

@@ -1,0 +1,66 @@
+"""What every operator command begins with: the settings of a process, its database, and mistakes said plainly."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from adapters.catalog.engine import InvalidDatabaseUrl, connect
+from auth.broker.settings import BrokerSettings
+from federation.settings import GatewaySettings
+from migrations.schema import SchemaError, check
+from node.settings import MemberSettings
+from web.settings import SettingsError, load
+
+KINDS = {"member": MemberSettings, "broker": BrokerSettings, "gateway": GatewaySettings}
+Settings = MemberSettings | BrokerSettings | GatewaySettings
+
+Config = Annotated[Path, typer.Option("--config", help="configuration of the process (YAML)", dir_okay=False)]
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    """Say what is wrong on standard error and leave."""
+    print(f"gsanode: {message}", file=sys.stderr)  # noqa: T201 - the command line speaks to a person
+    raise typer.Exit(code)
+
+
+def settings(path: Path) -> Settings:
+    """The settings in ``path``; a mistake ends the command with exit code 2."""
+    try:
+        loaded = load(path, KINDS)
+    except SettingsError as error:
+        fail(str(error))
+    assert isinstance(loaded, MemberSettings | BrokerSettings | GatewaySettings)
+    return loaded
+
+
+def member(path: Path) -> MemberSettings:
+    """The settings of a member process."""
+    loaded = settings(path)
+    if not isinstance(loaded, MemberSettings):
+        fail(f"{path}: key 'kind': this command is for a member, not for a {loaded.kind}")
+    return loaded
+
+
+@contextmanager
+def database(given: Settings, *, checked: bool = True) -> Iterator[Engine]:
+    """The engine of a process, at the schema of this software unless ``checked`` is false."""
+    try:
+        engine = connect(given.database)
+    except InvalidDatabaseUrl as error:
+        fail(f"key 'database': {error}")
+    try:
+        if checked:
+            check(engine, given.kind)
+        yield engine
+    except (SchemaError, OperationalError) as error:
+        fail(str(error).splitlines()[0])
+    finally:
+        engine.dispose()
