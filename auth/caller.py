@@ -38,7 +38,8 @@ class Caller:
 
     :param subject: subject at ``issuer`` (a broker); None for anonymous.
     :param visas: verified, trusted, of this person, conditions met.
-    :param expires: earliest expiry of the token and of the visas, epoch seconds; None for anonymous.
+    :param expires: expiry of the token or of the first of the passports to expire, epoch seconds; None for anonymous.
+        Each visa has its own; the earliest of those that a decision uses governs it.
     :param client: OAuth client that the token was issued to.
     """
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -30,6 +29,7 @@ SKEW = 30
 MAX_BYTES = 64 * 1024
 MAX_HEADER = 4096
 MAX_KID = 256
+MAX_TIME = 2**40
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _FORBIDDEN = frozenset({"crit", "b64", "jwk", "x5u", "x5c", "enc", "zip"})
 
@@ -153,14 +153,14 @@ def check_times(claims: Mapping[str, Any], now: int) -> None:
 
 
 def numeric(claims: Mapping[str, Any], name: str) -> int:
-    """NumericDate ``name`` of ``claims`` (RFC 7519 section 2), whole epoch seconds rounded down.
+    """NumericDate ``name`` of ``claims`` (RFC 7519 section 2), whole epoch seconds, rounded toward zero.
 
     :raises InvalidToken: absent, text, boolean or not finite.
     """
     value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -MAX_TIME < value < MAX_TIME:
         raise InvalidToken(f"the token's {name} is not a number of seconds")
-    return math.floor(value)
+    return int(value)
 
 
 def text(claims: Mapping[str, Any], name: str, *, longest: int = 1024) -> str:
@@ -171,6 +171,8 @@ def text(claims: Mapping[str, Any], name: str, *, longest: int = 1024) -> str:
     value = claims.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= longest:
         raise InvalidToken(f"the token's {name} is not text of 1 to {longest} characters")
+    if not value.isprintable():
+        raise InvalidToken(f"the token's {name} has characters that cannot be printed")
     return value
 
 

@@ -73,12 +73,14 @@ class Signer:
         return capability
 
     def _open(self, token: str) -> bytes:
-        if len(token) > MAX_TOKEN:
+        if len(token) > MAX_TOKEN or not token.isascii():
             raise InvalidCapability("the URL was not signed by this node")
         try:
-            raw = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
-        except (binascii.Error, ValueError) as error:
+            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except binascii.Error as error:
             raise InvalidCapability("the URL was not signed by this node") from error
+        if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != token:
+            raise InvalidCapability("the URL was not signed by this node")
         seal, content = raw[:_DIGEST], raw[_DIGEST:]
         if not hmac.compare_digest(seal, self._seal(content)):
             raise InvalidCapability("the URL was not signed by this node")

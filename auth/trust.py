@@ -1,0 +1,89 @@
+"""Whom this node believes, and in what: trust is data, and every comparison is of whole strings (CLH-01, CLH-02)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class TrustEntry:
+    """What one visa issuer may say here.
+
+    :param issuer: its ``iss``, compared as a whole string.
+    :param jwks_uri: the only ``jku`` accepted with that ``iss``, and the only URL its keys are fetched from.
+    :param sources: whose statements it may pass on (``source``); None: its own committees, which the policy compares
+        with the data set.
+    :param datasets: data sets it may grant: whole values, or prefixes that end with ``/``.
+    :param types: visa types it may issue.
+    :param subjects_of: broker whose subjects it uses: equal ``sub`` is then the same person.
+    :param max_age: seconds after ``asserted`` for which a statement counts; None for as long as the visa lives.
+    """
+
+    issuer: str
+    jwks_uri: str
+    sources: tuple[str, ...] | None = ()
+    datasets: tuple[str, ...] = ()
+    types: tuple[str, ...] = ("ControlledAccessGrants",)
+    subjects_of: str | None = None
+    max_age: int | None = None
+
+    def may_grant(self, value: str) -> bool:
+        """May this issuer grant the data set ``value`` (ATTACKS 17, 38)?"""
+        return any(value == scope or (scope.endswith("/") and value.startswith(scope)) for scope in self.datasets)
+
+    def may_quote(self, source: str) -> bool:
+        """May this issuer pass on what ``source`` states?"""
+        if self.sources is None:
+            return source.startswith(f"{self.issuer}/dac/")
+        return source in self.sources
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker whose passports and access tokens are accepted."""
+
+    issuer: str
+    jwks_uri: str = ""
+    userinfo: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "jwks_uri", self.jwks_uri or f"{self.issuer}/.well-known/jwks.json")
+        object.__setattr__(self, "userinfo", self.userinfo or f"{self.issuer}/userinfo")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Everyone whom a node believes."""
+
+    brokers: Mapping[str, Broker]
+    issuers: Mapping[str, TrustEntry] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, brokers: tuple[Broker, ...], entries: tuple[TrustEntry, ...]) -> Trust:
+        """Trust in these; a later entry for the same issuer is a mistake.
+
+        :raises ValueError: an issuer occurs twice.
+        """
+        by_broker = {broker.issuer: broker for broker in brokers}
+        by_issuer = {entry.issuer: entry for entry in entries}
+        if len(by_broker) != len(brokers) or len(by_issuer) != len(entries):
+            raise ValueError("an issuer occurs twice in the trust list")
+        return cls(by_broker, by_issuer)
+
+
+def own(public_url: str, broker: str) -> TrustEntry:
+    """How a member trusts itself: its committees, its data sets, the subjects of its broker."""
+    return TrustEntry(
+        issuer=public_url,
+        jwks_uri=jku(public_url),
+        sources=None,
+        datasets=(f"{public_url}/datasets/",),
+        types=("ControlledAccessGrants",),
+        subjects_of=broker,
+    )
+
+
+def jku(public_url: str) -> str:
+    """Where a process publishes its keys."""
+    return f"{public_url}/.well-known/jwks.json"
