@@ -1,0 +1,1 @@
+"""The demo family: made data, six processes under one supervisor, and a tour through them."""
