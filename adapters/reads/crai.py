@@ -1,0 +1,115 @@
+"""CRAI, the index of CRAM (CRAM specification section 12): gzipped lines, one per slice and reference.
+
+Each has six tab-separated integers: reference (-1 unplaced, -2 several), first base (1-based), bases, byte of the
+container, byte of the slice in it, bytes of the slice.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import accumulate
+
+from adapters.reads.errors import DamagedIndex
+from adapters.reads.index import inflated
+
+UNPLACED = -1
+SEVERAL = -2
+FIELDS = 6
+LARGEST = 1 << 62
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Slices of one reference by their first base.
+
+    :param starts: first bases, 0-based, ascending.
+    :param ends: bases after the last.
+    :param reach: the largest of ``ends`` so far.
+    :param containers: bytes at which the containers begin.
+    """
+
+    starts: array[int]
+    ends: array[int]
+    reach: array[int]
+    containers: array[int]
+
+    def overlapping(self, start: int, end: int | None) -> set[int]:
+        """Containers with a slice that may hold records of ``start`` … ``end`` (0-based, half-open)."""
+        low = bisect_right(self.reach, start)
+        high = len(self.starts) if end is None else bisect_left(self.starts, end)
+        return {self.containers[at] for at in range(low, high) if self.ends[at] > start}
+
+
+@dataclass(frozen=True)
+class ContainerIndex:
+    """A parsed CRAI.
+
+    :param containers: bytes at which containers begin, ascending, each once.
+    :param weight: bytes of memory it takes, roughly.
+    """
+
+    slices: dict[int, Slices]
+    containers: array[int]
+    weight: int
+
+    def overlapping(self, reference: int, start: int, end: int | None) -> set[int]:
+        """Bytes at which the containers begin that may hold records of a region (0-based, half-open)."""
+        if end is not None and start >= end:
+            return set()
+        several = self.slices.get(SEVERAL)
+        found = set(several.containers) if several else set()
+        own = self.slices.get(reference)
+        return found | own.overlapping(start, end) if own else found
+
+    def unplaced(self) -> set[int]:
+        """Bytes at which the containers begin that may hold unplaced reads."""
+        found: set[int] = set()
+        for reference in (UNPLACED, SEVERAL):
+            if reference in self.slices:
+                found.update(self.slices[reference].containers)
+        return found
+
+    def after(self, container: int) -> int | None:
+        """Byte at which the container after ``container`` begins, None for the last."""
+        place = bisect_right(self.containers, container)
+        return self.containers[place] if place < len(self.containers) else None
+
+
+def parse_crai(data: bytes) -> ContainerIndex:
+    """Parse a CRAI, gzipped or plain.
+
+    :raises DamagedIndex: if a line is not six integers, or the file is cut off.
+    """
+    text = inflated(data) if data[:2] == b"\x1f\x8b" else data
+    entries: dict[int, list[tuple[int, int, int]]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        reference, start, bases, container = _entry(line, number)
+        first = max(start - 1, 0)
+        entries.setdefault(reference, []).append((first, first + max(bases, 1), container))
+    containers = array("q", sorted({entry[2] for found in entries.values() for entry in found}))
+    slices = {reference: _slices(sorted(found)) for reference, found in entries.items()}
+    return ContainerIndex(slices, containers, len(text))
+
+
+def _entry(line: bytes, number: int) -> tuple[int, int, int, int]:
+    try:
+        values = [int(field) for field in line.split(b"\t")]
+    except ValueError as error:
+        raise DamagedIndex(f"line {number} of the CRAI has a field that is no integer") from error
+    if len(values) != FIELDS or not all(-2 <= value < LARGEST for value in values) or values[3] < 0:
+        raise DamagedIndex(f"line {number} of the CRAI is not six integers of its ranges")
+    return values[0], values[1], values[2], values[3]
+
+
+def _slices(entries: Iterable[tuple[int, int, int]]) -> Slices:
+    found = list(entries)
+    ends = array("q", [entry[1] for entry in found])
+    return Slices(
+        array("q", [entry[0] for entry in found]),
+        ends,
+        array("q", accumulate(ends, max)),
+        array("q", [entry[2] for entry in found]),
+    )
