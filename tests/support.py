@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from starlette.types import ASGIApp
 
 PACK = Path(os.environ.get("GSANODE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
@@ -24,3 +30,19 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
+
+
+@asynccontextmanager
+async def running(application: ASGIApp, base_url: str = "http://testserver") -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client on an application whose lifespan has started; an exception inside becomes its 500 answer."""
+    inward: asyncio.Queue[Any] = asyncio.Queue()
+    outward: asyncio.Queue[Any] = asyncio.Queue()
+    task = asyncio.ensure_future(application({"type": "lifespan", "state": {}}, inward.get, outward.put))  # type: ignore[arg-type]
+    await inward.put({"type": "lifespan.startup"})
+    answer = await outward.get()
+    assert answer["type"] == "lifespan.startup.complete", answer
+    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=base_url) as client:
+        yield client
+    await inward.put({"type": "lifespan.shutdown"})
+    await task
