@@ -1,0 +1,238 @@
+"""Network Beacon v2.1.1: the same contract as a node's, asked of all nodes at once (CHECKLIST section 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import connexion
+
+from federation.beacon_answer import NodeAnswer, marked, read, returned_granularity, total
+from federation.beacon_model import (
+    API_VERSION,
+    DATASET,
+    FRAMEWORK,
+    INDIVIDUAL,
+    VARIANT,
+    EntryType,
+    endpoint_sets,
+    entry_types,
+)
+from federation.beacon_question import DEFAULT_LIMIT, Question, from_get, from_post
+from federation.bearer import bearer
+from federation.capabilities import Capabilities, Capability
+from federation.fanout import Ask, Reply, Status
+from federation.nodes import Nodes
+from federation.settings import GatewaySettings
+from web.errors import Failure
+from web.service_info import Organization, service_info
+
+
+class NetworkBeacon:
+    """Handler of ``specs/network_beacon.yaml``."""
+
+    def __init__(self, settings: GatewaySettings, nodes: Nodes, capabilities: Capabilities) -> None:
+        self._settings = settings
+        self._nodes = nodes
+        self._capabilities = capabilities
+        self.id = f"{settings.id}.beacon"
+
+    async def get_info(self) -> dict[str, Any]:
+        """``/`` and ``/info`` (BEA-01)."""
+        settings = self._settings
+        organization = settings.organization
+        return self._informational(
+            {
+                "id": self.id,
+                "name": settings.name,
+                "apiVersion": API_VERSION,
+                "environment": settings.environment,
+                "organization": {"id": organization.id, "name": organization.name, "welcomeUrl": organization.url},
+                "welcomeUrl": settings.public_url,
+                "info": {"nodes": [{"id": m.id, "name": m.name, "url": m.base("beacon")} for m in settings.members]},
+            }
+        )
+
+    async def get_root(self) -> dict[str, Any]:
+        """``/`` is ``/info``."""
+        return await self.get_info()
+
+    async def get_service_info(self) -> dict[str, Any]:
+        """``/service-info`` (BEA-02)."""
+        settings = self._settings
+        return service_info(
+            id=self.id,
+            name=settings.name,
+            artifact="beacon",
+            standard_version=API_VERSION.removeprefix("v"),
+            organization=Organization(**settings.organization.model_dump()),
+            environment=settings.environment,
+        )
+
+    async def get_configuration(self) -> dict[str, Any]:
+        """``/configuration`` (BEA-03)."""
+        return self._informational(
+            {
+                "$schema": f"{FRAMEWORK}/beaconConfigurationSchema.json",
+                "maturityAttributes": {"productionStatus": _maturity(self._settings.environment)},
+                "securityAttributes": {
+                    "defaultGranularity": "boolean",
+                    "securityLevels": ["PUBLIC", "REGISTERED", "CONTROLLED"],
+                },
+                "entryTypes": entry_types(),
+            }
+        )
+
+    async def get_map(self) -> dict[str, Any]:
+        """``/map`` (BEA-04)."""
+        base = f"{self._settings.public_url}/ga4gh/beacon/v2"
+        return self._informational(
+            {"$schema": f"{FRAMEWORK}/beaconMapSchema.json", "endpointSets": endpoint_sets(base)}
+        )
+
+    async def get_entry_types(self) -> dict[str, Any]:
+        """``/entry_types`` (BEA-05)."""
+        return self._informational({"entryTypes": entry_types()})
+
+    async def get_filtering_terms(self, skip: int = 0, limit: int = DEFAULT_LIMIT) -> dict[str, Any]:
+        """``/filtering_terms`` of all nodes, each term once, with the nodes that know it (BEA-06, BEA-25)."""
+        terms, resources = merged_terms(dict(await self._capabilities.known()))
+        page = terms[skip * limit : (skip + 1) * limit] if limit else terms
+        return self._informational({"resources": resources, "filteringTerms": page})
+
+    async def get_datasets(self) -> dict[str, Any]:
+        """``GET /datasets`` (BEA-07)."""
+        return await self._get(DATASET)
+
+    async def post_datasets(self, body: dict[str, Any]) -> dict[str, Any]:
+        """``POST /datasets``."""
+        return await self._post(DATASET, body)
+
+    async def get_dataset(self, entry_id: str) -> dict[str, Any]:
+        """``GET /datasets/{id}``."""
+        return await self._get(DATASET, entry_id)
+
+    async def get_individuals(self) -> dict[str, Any]:
+        """``GET /individuals`` (BEA-10)."""
+        return await self._get(INDIVIDUAL)
+
+    async def post_individuals(self, body: dict[str, Any]) -> dict[str, Any]:
+        """``POST /individuals``."""
+        return await self._post(INDIVIDUAL, body)
+
+    async def get_individual(self, entry_id: str) -> dict[str, Any]:
+        """``GET /individuals/{id}``."""
+        return await self._get(INDIVIDUAL, entry_id)
+
+    async def get_variants(self) -> dict[str, Any]:
+        """``GET /g_variants`` (BEA-14)."""
+        return await self._get(VARIANT)
+
+    async def post_variants(self, body: dict[str, Any]) -> dict[str, Any]:
+        """``POST /g_variants``."""
+        return await self._post(VARIANT, body)
+
+    async def get_variant(self, entry_id: str) -> dict[str, Any]:
+        """``GET /g_variants/{id}``."""
+        return await self._get(VARIANT, entry_id)
+
+    async def _get(self, kind: EntryType, entry_id: str | None = None) -> dict[str, Any]:
+        question = from_get(connexion.request.scope["query_string"].decode("latin-1"))
+        return await self.answer(kind, question, _token(), entry_id)
+
+    async def _post(self, kind: EntryType, body: dict[str, Any]) -> dict[str, Any]:
+        return await self.answer(kind, from_post(body), _token())
+
+    async def answer(
+        self, kind: EntryType, question: Question, token: str | None, entry_id: str | None = None
+    ) -> dict[str, Any]:
+        """Ask every node that serves ``kind`` and put the answers together.
+
+        :raises Failure: 400 if no node can answer the question, 503 if none answered it.
+        """
+        known = await self._capabilities.known()
+        asks, silent = {}, {}
+        for member in self._settings.members:
+            base = member.base("beacon")
+            if base is None:
+                continue
+            if member.id in known and kind.id not in known[member.id].entry_types:
+                silent[member.id] = Reply(Status.CANNOT_ANSWER, detail=f"serves no {kind.id}")
+                continue
+            path = f"{base}/{kind.path}" + ("" if entry_id is None else f"/{quote(entry_id, safe='')}")
+            asks[member.id] = Ask(question.address(path), question.body)
+        replies = {**silent, **await self._nodes.ask(asks, token)}
+        answers = [read(m.id, replies[m.id], kind.collection) for m in self._settings.members if m.id in replies]
+        _check_answered(answers, set(asks), entry_id)
+        return self._envelope(kind, question, answers)
+
+    def _envelope(self, kind: EntryType, question: Question, answers: list[NodeAnswer]) -> dict[str, Any]:
+        granularity = returned_granularity(answers, question.granularity)
+        usable = [answer for answer in answers if answer.answered]
+        summary: dict[str, Any] = {"exists": any(answer.exists for answer in usable)}
+        info: dict[str, Any] = {"nodes": [answer.status() for answer in answers]}
+        if granularity != "boolean":
+            info["total"] = total(
+                [answer for answer in answers if answer.reply.status is not Status.CANNOT_ANSWER], kind
+            )
+            summary["numTotalResults"] = info["total"]["atLeast"]
+        envelope: dict[str, Any] = {
+            "meta": {
+                "beaconId": self.id,
+                "apiVersion": API_VERSION,
+                "returnedSchemas": [kind.schema_reference()],
+                "returnedGranularity": granularity,
+                "receivedRequestSummary": dict(question.summary),
+                "testMode": question.summary["testMode"],
+            },
+            "responseSummary": summary,
+            "info": info,
+        }
+        found = [item for answer in usable for item in marked(answer)]
+        if kind.collection:
+            envelope["response"] = {"collections": found}
+        elif granularity == "record":
+            envelope["response"] = {"resultSets": found}
+        return envelope
+
+    def _informational(self, response: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "meta": {"beaconId": self.id, "apiVersion": API_VERSION, "returnedSchemas": []},
+            "response": response,
+        }
+
+
+def merged_terms(known: dict[str, Capability]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Filtering terms and resources of all nodes, each once, ordered by id."""
+    terms: dict[str, dict[str, Any]] = {}
+    resources: dict[str, dict[str, Any]] = {}
+    for node, capability in known.items():
+        for term in capability.listed:
+            merged = terms.setdefault(term["id"], {**term, "scopes": [], "nodes": []})
+            merged["scopes"] = sorted({*merged["scopes"], *term.get("scopes", ())})
+            merged["nodes"].append(node)
+        for resource in capability.resources:
+            resources.setdefault(resource["id"], resource)
+    return [terms[name] for name in sorted(terms)], [resources[name] for name in sorted(resources)]
+
+
+def _check_answered(answers: list[NodeAnswer], asked: set[str], entry_id: str | None) -> None:
+    if any(answer.answered for answer in answers):
+        return
+    told = "; ".join(f"{answer.node}: {answer.reply.status.value} {answer.reply.detail}".strip() for answer in answers)
+    if entry_id is not None and all(a.reply.status is Status.CANNOT_ANSWER for a in answers):
+        raise Failure(404, "no node has an entry of this id that it shows to this caller")
+    if all(answer.reply.status is Status.CANNOT_ANSWER for answer in answers):
+        raise Failure(400, f"no node can answer: {told}")
+    refused = [answer for answer in answers if answer.node in asked and answer.reply.status is Status.REFUSED]
+    if refused and len(refused) == len(asked):
+        raise Failure(403, f"every node refuses this caller: {told}")
+    raise Failure(503, f"no node answered: {told}", headers={"Retry-After": "5"})
+
+
+def _token() -> str | None:
+    return bearer(connexion.request.headers.get("authorization"))
+
+
+def _maturity(environment: str) -> str:
+    return {"prod": "PROD", "dev": "DEV"}.get(environment, "TEST")

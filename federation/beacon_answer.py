@@ -1,0 +1,123 @@
+"""Many Beacons' answers as one: kept apart by node, counted without counting anything twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from federation.beacon_model import EntryType
+from federation.fanout import Reply, Status
+
+ORDER = {"boolean": 0, "count": 1, "record": 2}
+
+
+@dataclass(frozen=True)
+class NodeAnswer:
+    """What one node said. ``number`` is its count, None where it told none; ``sets`` its result sets or collections."""
+
+    node: str
+    reply: Reply
+    beacon: str = ""
+    granularity: str = "boolean"
+    exists: bool = False
+    number: int | None = None
+    sets: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is an answer to use."""
+        return self.reply.status is Status.ANSWERED
+
+    def status(self) -> dict[str, Any]:
+        """This node's line in the list of nodes that every answer has."""
+        line: dict[str, Any] = {
+            "id": self.node,
+            "status": self.reply.status.value,
+            "seconds": round(self.reply.seconds, 4),
+        }
+        if self.reply.detail:
+            line["detail"] = self.reply.detail
+        if self.answered:
+            line |= {"beaconId": self.beacon, "granularity": self.granularity, "exists": self.exists}
+            if self.number is not None:
+                line["numTotalResults"] = self.number
+        return line
+
+
+def read(node: str, reply: Reply, collection: bool) -> NodeAnswer:
+    """Read a node's answer; one that is not a Beacon's becomes ``invalid``."""
+    if reply.status is not Status.ANSWERED:
+        return NodeAnswer(node, reply)
+    wrong = _wrong(reply.body, collection)
+    if wrong:
+        return NodeAnswer(node, Reply(Status.INVALID, None, reply.seconds, wrong))
+    body = reply.body
+    sets = (body.get("response") or {}).get("collections" if collection else "resultSets") or ()
+    granularity = body["meta"]["returnedGranularity"]
+    return NodeAnswer(
+        node=node,
+        reply=reply,
+        beacon=str(body["meta"].get("beaconId", node)),
+        granularity=granularity,
+        exists=body["responseSummary"]["exists"],
+        number=body["responseSummary"].get("numTotalResults") if granularity != "boolean" else None,
+        sets=tuple(sets) if granularity == "record" or collection else (),
+    )
+
+
+def _wrong(body: Any, collection: bool) -> str:
+    """Why ``body`` is not a Beacon answer (BEA-60 … BEA-63), or an empty string."""
+    if not isinstance(body, dict) or not isinstance(body.get("meta"), dict):
+        return "the answer has no meta"
+    if body["meta"].get("returnedGranularity") not in ORDER:
+        return "meta.returnedGranularity is not a granularity"
+    summary = body.get("responseSummary")
+    if not isinstance(summary, dict) or not isinstance(summary.get("exists"), bool):
+        return "responseSummary.exists is not true or false"
+    number = summary.get("numTotalResults")
+    if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 0):
+        return "responseSummary.numTotalResults is not a number from 0"
+    response = body.get("response")
+    if response is None:
+        return ""
+    found = response.get("collections" if collection else "resultSets", []) if isinstance(response, dict) else None
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        return "response has no list of result sets or collections"
+    return ""
+
+
+def total(answers: list[NodeAnswer], kind: EntryType) -> dict[str, Any]:
+    """How many things there are in the whole network, and how sure that is.
+
+    Data sets are different at every node and are added up. The same person or variant can be at several nodes, so
+    there are at least as many as the fullest node has and at most as many as all together. A number is exact only if
+    every node answered with records; a public count may have been rounded down.
+    """
+    numbers = [answer.number for answer in answers if answer.answered and answer.number is not None]
+    sure = all(a.answered and (a.granularity == "record" or kind.collection) for a in answers)
+    added, largest = sum(numbers), max(numbers, default=0)
+    least = added if kind.collection else largest
+    shown: dict[str, Any] = {"atLeast": least}
+    if sure and len(numbers) == len(answers):
+        shown["atMost"] = added
+    shown["kind"] = "exact" if shown.get("atMost") == least else "bound"
+    return shown
+
+
+def returned_granularity(answers: list[NodeAnswer], requested: str) -> str:
+    """The finest granularity that a node returned, never finer than requested (BEA-27)."""
+    finest = max((a.granularity for a in answers if a.answered), key=lambda g: ORDER[g], default="boolean")
+    return min(finest, requested, key=lambda g: ORDER[g])
+
+
+def marked(answer: NodeAnswer) -> list[dict[str, Any]]:
+    """Result sets or collections of a node, each saying whose it is."""
+    return [
+        {**item, "beaconId": answer.beacon, "info": {**_object(item.get("info")), "node": answer.node}}
+        for item in answer.sets
+    ]
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

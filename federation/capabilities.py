@@ -1,0 +1,101 @@
+"""What each member can be asked: entry types and filtering terms, as its Beacon says them, kept for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from federation.fanout import Ask, Fanout, Reply, Status
+from federation.settings import GatewaySettings
+
+
+@dataclass(frozen=True)
+class Capability:
+    """A member's Beacon: its filtering terms and resources as ``listed``, ``prefixes`` the CURIE prefixes in use."""
+
+    entry_types: frozenset[str]
+    listed: tuple[dict[str, Any], ...] = ()
+    resources: tuple[dict[str, Any], ...] = ()
+    terms: frozenset[str] = field(init=False)
+    prefixes: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        ids = frozenset(term["id"] for term in self.listed)
+        object.__setattr__(self, "terms", ids)
+        object.__setattr__(self, "prefixes", frozenset(p for p, colon, _ in (i.partition(":") for i in ids) if colon))
+
+    def fit(self, filter_id: str) -> int:
+        """How well a filter fits: 2 listed, 1 another term of a vocabulary in use (its descendants may be listed), 0."""
+        if filter_id in self.terms:
+            return 2
+        prefix, colon, _ = filter_id.partition(":")
+        return 1 if colon and prefix in self.prefixes else 0
+
+
+class Capabilities:
+    """Capabilities by member id; looked up again after ``capabilities_seconds``.
+
+    A member that does not answer keeps what it said before; one that never answered is absent.
+    """
+
+    def __init__(self, settings: GatewaySettings, fanout: Fanout, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._fanout = fanout
+        self._clock = clock
+        self._known: dict[str, Capability] = {}
+        self._stale_at: dict[str, float] = {}
+        self._lock = asyncio.Lock()
+
+    async def known(self) -> Mapping[str, Capability]:
+        """What is known now; askers share one look."""
+        async with self._lock:
+            now = self._clock()
+            due = [m.id for m in self._settings.members if m.base("beacon") and self._stale_at.get(m.id, now) <= now]
+            if due:
+                await self._look(due)
+        return dict(self._known)
+
+    async def _look(self, due: list[str]) -> None:
+        asks = {}
+        for member in self._settings.members:
+            base = member.base("beacon")
+            if member.id in due and base is not None:
+                asks[f"{member.id} entry_types"] = Ask(f"{base}/entry_types")
+                asks[f"{member.id} filtering_terms"] = Ask(f"{base}/filtering_terms?skip=0&limit=0")
+        replies = await self._fanout.ask(asks, self._settings.deadline_seconds)
+        limits = self._settings.limits
+        for node in due:
+            read = capability(replies[f"{node} entry_types"], replies[f"{node} filtering_terms"])
+            if read is not None:
+                self._known[node] = read
+            kept = limits.capabilities_seconds if read is not None else limits.open_seconds
+            self._stale_at[node] = self._clock() + kept
+
+
+def capability(types: Reply, terms: Reply) -> Capability | None:
+    """Read the two answers (BEA-05, BEA-06); None if the entry types are not there to be read."""
+    if types.status is not Status.ANSWERED:
+        return None
+    found = _at(types.body, "response", "entryTypes")
+    if not isinstance(found, dict):
+        return None
+    return Capability(
+        frozenset(map(str, found)),
+        _named(_at(terms.body, "response", "filteringTerms")),
+        _named(_at(terms.body, "response", "resources")),
+    )
+
+
+def _named(values: Any) -> tuple[dict[str, Any], ...]:
+    """Objects of a list that have an id."""
+    found = values if isinstance(values, list) else ()
+    return tuple(value for value in found if isinstance(value, dict) and isinstance(value.get("id"), str))
+
+
+def _at(value: Any, *path: str) -> Any:
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value

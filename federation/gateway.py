@@ -1,0 +1,76 @@
+"""The parts of a gateway put together; what a process mounts (``node/app.py``)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from federation.beacon import NetworkBeacon
+from federation.capabilities import Capabilities
+from federation.directory import Directory
+from federation.fanout import Fanout
+from federation.nodes import Nodes
+from federation.registry import Registry
+from federation.search import Search
+from federation.settings import GatewaySettings
+from federation.tokens import Assert, BrokerExchange, Tokens
+from web.contracts import Contract
+
+Jwks = Callable[[], dict[str, Any]]
+
+
+class Gateway:
+    """Registry, network Beacon and federated search over one pool of connections.
+
+    :param as_gateway: signs client assertions as this gateway (``iss`` = public URL) towards members.
+    :param as_client: signs them as the gateway's OAuth client towards the broker.
+    :param jwks: the gateway's published keys.
+    """
+
+    def __init__(self, settings: GatewaySettings, as_gateway: Assert, as_client: Assert, jwks: Jwks) -> None:
+        self.settings = settings
+        self._jwks = jwks
+        self._fanout = Fanout(settings.limits)
+        tokens = None
+        if settings.broker is not None:
+            exchange = BrokerExchange(f"{settings.broker.issuer}/token", as_client, settings.deadline_seconds)
+            tokens = Tokens(exchange, settings.limits.cached_tokens)
+        nodes = Nodes(settings, self._fanout, tokens)
+        self.capabilities = Capabilities(settings, self._fanout)
+        self.directory = Directory(settings, self._fanout)
+        self.registry = Registry(settings, self.directory)
+        self.beacon = NetworkBeacon(settings, nodes, self.capabilities)
+        self.search = Search(settings, nodes, self.capabilities, self.directory, as_gateway)
+
+    def contracts(self) -> list[Contract]:
+        """The contracts of a gateway."""
+        return [
+            Contract("registry", "/ga4gh/registry/v1", self.registry),
+            Contract("network_beacon", "/ga4gh/beacon/v2", self.beacon),
+            Contract("federation", "/federation/v1", self.search),
+        ]
+
+    def routes(self) -> list[BaseRoute]:
+        """The gateway's keys, and what it is."""
+        return [Route("/.well-known/jwks.json", self._keys), Route("/service-info", self._service_info)]
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Closes the pool of connections when the process ends."""
+        try:
+            yield
+        finally:
+            await self._fanout.close()
+
+    async def _keys(self, _request: Request) -> Response:
+        keys = await anyio.to_thread.run_sync(self._jwks)
+        return JSONResponse(keys, headers={"Cache-Control": "public, max-age=300"})
+
+    async def _service_info(self, _request: Request) -> Response:
+        return JSONResponse(await self.registry.get_service_info())

@@ -1,0 +1,55 @@
+"""The gateway's members as nodes to ask: each request carries the caller's token for that member, and no other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from federation.fanout import Ask, Fanout, Reply, Status
+from federation.settings import GatewaySettings, Member
+from federation.tokens import Tokens
+
+
+class Nodes:
+    """All members of a gateway.
+
+    :param tokens: exchange of callers' tokens; None where the gateway has no broker, then nobody is anybody.
+    """
+
+    def __init__(self, settings: GatewaySettings, fanout: Fanout, tokens: Tokens | None) -> None:
+        self.members: Mapping[str, Member] = {member.id: member for member in settings.members}
+        self.deadline = settings.deadline_seconds
+        self._fanout = fanout
+        self._tokens = tokens
+
+    async def ask(self, requests: Mapping[str, Ask], token: str | None = None) -> dict[str, Reply]:
+        """Ask each node (by id) as the caller of ``token``, all within the deadline.
+
+        :raises federation.tokens.TokenRefused: and the other exceptions of a token exchange that ends the question.
+        """
+        started = time.monotonic()
+        tokens, refused = await self.tokens(token, requests)
+        allowed = {
+            node: replace(ask, headers={**ask.headers, "Authorization": f"Bearer {tokens[node]}"})
+            if node in tokens
+            else ask
+            for node, ask in requests.items()
+            if node not in refused
+        }
+        replies = await self.ask_as_gateway(allowed, time.monotonic() - started)
+        return {node: replies.get(node) or refused[node] for node in requests}
+
+    async def ask_as_gateway(self, requests: Mapping[str, Ask], spent: float = 0.0) -> dict[str, Reply]:
+        """Ask without a caller's token; ``spent`` seconds of the deadline are already gone."""
+        return await self._fanout.ask(requests, max(self.deadline - spent, 0.001))
+
+    async def tokens(self, token: str | None, nodes: Mapping[str, object]) -> tuple[dict[str, str], dict[str, Reply]]:
+        """The caller's token at each of ``nodes``, and the nodes for which the broker makes none."""
+        if token is None or self._tokens is None:
+            return {}, {}
+        made = await self._tokens.for_members(token, {node: self.members[node].url for node in nodes})
+        return (
+            {node: value for node, value in made.items() if isinstance(value, str)},
+            {node: Reply(Status.REFUSED, detail=str(e)) for node, e in made.items() if not isinstance(e, str)},
+        )

@@ -1,0 +1,231 @@
+"""Federated search: one question over all members (``specs/federation.yaml``)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import connexion
+
+from federation.bearer import bearer
+from federation.capabilities import Capabilities
+from federation.directory import Directory
+from federation.fanout import Ask, Reply, Status
+from federation.join import InvalidSide, Outcome, SideAnswer, combine, read_side
+from federation.nodes import Nodes
+from federation.plan import Part, Plan, make_plan
+from federation.pseudonyms import encode, fingerprint, new_nonce
+from federation.settings import GatewaySettings
+from federation.tokens import Assert
+
+DEFAULT_LIMIT = 10
+
+
+class Search:
+    """Handler of ``specs/federation.yaml``.
+
+    :param assertion: signs as the gateway towards a member: (member's public URL, claims) to a client assertion.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        nodes: Nodes,
+        capabilities: Capabilities,
+        directory: Directory,
+        assertion: Assert,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._nodes = nodes
+        self._capabilities = capabilities
+        self._directory = directory
+        self._assertion = assertion
+        self._clock = clock
+
+    async def list_nodes(self) -> list[dict[str, Any]]:
+        """The members with the health of their services and what they can be asked."""
+        services = await self._directory.services()
+        known = await self._capabilities.known()
+        return [
+            {
+                "id": member.id,
+                "name": member.name,
+                "url": member.url,
+                "entryTypes": sorted(known[member.id].entry_types) if member.id in known else [],
+                "services": [
+                    {
+                        "artifact": service.artifact,
+                        "url": service.url,
+                        "status": service.status.value,
+                        "detail": service.detail,
+                        "seconds": service.latency,
+                    }
+                    for service in services
+                    if service.member == member.id
+                ],
+            }
+            for member in self._settings.members
+        ]
+
+    async def search(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Answer a question.
+
+        :raises Failure: 400 for a question that cannot be planned, 401 for a bad token.
+        """
+        return await self.answer(body, bearer(connexion.request.headers.get("authorization")))
+
+    async def answer(self, body: Mapping[str, Any], token: str | None) -> dict[str, Any]:
+        """Answer a question as the caller of ``token``, for pages as well as for the API."""
+        plan = make_plan(body, await self._capabilities.known(), self._settings)
+        requested = body.get("granularity", "count")
+        replies = await self._sides(plan, body, requested, token)
+        replies, sides = _read(replies, plan, requested)
+        answer: dict[str, Any] = {"nodes": [_node(part, replies[part.member], sides) for part in plan.parts]}
+        if body.get("explain"):
+            answer["plan"] = plan.explain(requested)
+        if len(sides) < len(plan.parts):
+            return {"complete": False, "granularity": "boolean", "exists": None, "suppressed": False, **answer}
+        outcome = combine(plan.parts, sides, requested, self._settings.floor)
+        answer = {"complete": True, **_told(outcome), **answer}
+        if requested == "record":
+            answer["access"] = _access(sides)
+        if outcome.accessions is not None:
+            answer.update(await self._page(plan, outcome.accessions, sides, body, token))
+        return answer
+
+    async def _sides(
+        self, plan: Plan, question: Mapping[str, Any], requested: str, token: str | None
+    ) -> dict[str, Reply]:
+        """Ask each member of the plan for its part, all under one nonce and the whole question's hash."""
+        nonce = encode(new_nonce(self._clock()))
+        whole = encode(fingerprint({"all": question["all"], "none": question.get("none", [])}))
+        bodies = {}
+        for part in plan.parts:
+            body = {
+                "question": {"all": part.all, "none": part.none},
+                "granularity": requested,
+                "nonce": nonce,
+                "whole": whole,
+            }
+            partner = plan.partner(part.member)
+            bodies[part.member] = body if partner is None else {**body, "partner": partner}
+        return await self._ask("/federation/v1/side", bodies, token)
+
+    async def _ask(self, path: str, bodies: Mapping[str, dict[str, Any]], token: str | None) -> dict[str, Reply]:
+        """POST to members as the gateway; the caller's token **for that member** travels inside the signed body."""
+        started = time.monotonic()
+        tokens, refused = await self._nodes.tokens(token, bodies)
+        asks = {}
+        for node, body in bodies.items():
+            if node in refused:
+                continue
+            signed = {**body, "token": tokens[node]} if node in tokens else body
+            claims = {
+                "question": encode(fingerprint(signed)),
+                "caller": "authenticated" if node in tokens else "anonymous",
+                "nonce": body["nonce"],
+            }
+            url = self._nodes.members[node].url
+            asks[node] = Ask(url + path, signed, {"Authorization": f"Bearer {self._assertion(url, claims)}"})
+        replies = await self._nodes.ask_as_gateway(asks, time.monotonic() - started)
+        return {**replies, **refused}
+
+    async def _page(
+        self,
+        plan: Plan,
+        accessions: Sequence[str],
+        sides: Mapping[str, SideAnswer],
+        body: Mapping[str, Any],
+        token: str | None,
+    ) -> dict[str, Any]:
+        """One page of the joined records, with what there is to fetch of each."""
+        skip, limit = body.get("skip", 0), body.get("limit", DEFAULT_LIMIT)
+        shown = accessions[skip * limit : (skip + 1) * limit]
+        rows = {part.member: _rows(sides[part.member], shown, plan.joined) for part in plan.parts if part.all}
+        nonce = encode(new_nonce(self._clock()))
+        bodies: dict[str, dict[str, Any]] = {
+            node: {"accessions": [row["accession"] for row in found], "nonce": nonce}
+            for node, found in rows.items()
+            if found
+        }
+        replies = await self._ask("/federation/v1/side/records", bodies, token) if bodies else {}
+        fetched = {node: _by_accession(reply) for node, reply in replies.items()}
+        return {
+            "numRecords": len(accessions),
+            "records": [
+                {
+                    "person": person,
+                    "individuals": [
+                        {"node": node, **fetched[node].get(row["accession"], {"accession": row["accession"]})}
+                        for node, found in rows.items()
+                        for row in found
+                        if row["key"] == person
+                    ],
+                }
+                for person in shown
+            ],
+        }
+
+
+def _read(replies: Mapping[str, Reply], plan: Plan, requested: str) -> tuple[dict[str, Reply], dict[str, SideAnswer]]:
+    """The sides that can be used; a reply that breaks the contract becomes ``invalid``."""
+    sides, judged = {}, dict(replies)
+    for node, reply in replies.items():
+        if reply.status is not Status.ANSWERED:
+            continue
+        try:
+            sides[node] = read_side(reply.body, joined=plan.joined, requested=requested)
+        except InvalidSide as error:
+            judged[node] = Reply(Status.INVALID, None, reply.seconds, str(error))
+    return judged, sides
+
+
+def _node(part: Part, reply: Reply, sides: Mapping[str, SideAnswer]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": part.member, "status": reply.status.value, "seconds": round(reply.seconds, 4)}
+    if reply.detail:
+        shown["detail"] = reply.detail
+    if part.member in sides:
+        side = sides[part.member]
+        shown |= {"granularity": side.granularity, "suppressed": side.suppressed, "floor": side.floor.model_dump()}
+    return shown
+
+
+def _told(outcome: Outcome) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "granularity": outcome.granularity,
+        "exists": outcome.exists,
+        "suppressed": outcome.suppressed,
+        "exact": outcome.exact,
+        "floor": outcome.floor.model_dump(),
+    }
+    if outcome.granularity != "boolean":
+        told["count"] = outcome.count
+    if outcome.refused_by:
+        told["refusedBy"] = list(outcome.refused_by)
+    return told
+
+
+def _access(sides: Mapping[str, SideAnswer]) -> list[dict[str, Any]]:
+    return [
+        {"node": node, **dataset.model_dump(exclude_none=True)}
+        for node, side in sides.items()
+        for dataset in side.datasets
+    ]
+
+
+def _rows(side: SideAnswer, shown: Sequence[str], joined: bool) -> list[dict[str, str]]:
+    """The individuals of the page at one member; ``key`` is the person they belong to."""
+    wanted = frozenset(shown)
+    keyed = [(row.person if joined else row.accession, row.accession) for row in side.records or ()]
+    return [{"key": key, "accession": accession} for key, accession in keyed if key is not None and key in wanted]
+
+
+def _by_accession(reply: Reply) -> dict[str, dict[str, Any]]:
+    records = reply.body.get("records") if isinstance(reply.body, dict) else None
+    return {
+        record["accession"]: record
+        for record in (records if isinstance(records, list) else ())
+        if isinstance(record, dict) and isinstance(record.get("accession"), str)
+    }

@@ -1,0 +1,235 @@
+"""A member's side of a join: answers a trusted gateway with pseudonyms, or a number, or what the caller may see.
+
+The gateway is not trusted with people. Below record access it gets nothing of a person but a pseudonym of this one
+question, made under a key that it does not have (:mod:`federation.pseudonyms`); never below the member's floor; never
+twice under one nonce.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import anyio.to_thread
+import connexion
+
+from auth.caller import ANONYMOUS, Caller
+from auth.policy import DatasetRule, Floor, Granularity
+from federation import people
+from federation.nonces import Nonces
+from federation.people import Clause, People, Row
+from federation.pseudonyms import InvalidNonce, decode, encode, fingerprint, pack, pseudonyms
+from web.errors import Failure
+
+ORDER: Mapping[str, int] = {"boolean": 0, "count": 1, "record": 2}
+
+
+class Individuals(Protocol):
+    """Who meets one Beacon question at this member."""
+
+    def __call__(self, question: Clause, caller: Caller | None) -> Sequence[tuple[str, str | None, Collection[str]]]:
+        """Every individual that exists and meets ``question``, whatever its data set's tier.
+
+        :param question: ``{entryType, filters, requestParameters}`` as in Beacon; the answer is always individuals:
+            for ``genomicVariant`` the carriers, for an imaging entry type those imaged so.
+        :returns: (own accession, GSA-Human accession or None where not linked, data sets in which it is met).
+        :raises web.errors.Failure: 400 for a question that this member cannot answer.
+        """
+        ...
+
+
+class Record(Protocol):
+    """What there is to fetch of an individual."""
+
+    def __call__(self, accession: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """By data set: ``drs`` (URIs), ``htsget`` (URLs) and ``dicomweb`` (study URLs); empty for who does not exist."""
+        ...
+
+
+class Rules(Protocol):
+    """The data sets of this member that exist and hold individuals."""
+
+    def __call__(self) -> Sequence[DatasetRule]:
+        """Their rules."""
+        ...
+
+
+class Gateways(Protocol):
+    """Verifies that a request comes from a gateway that this member trusts."""
+
+    async def __call__(self, authorization: str | None) -> Mapping[str, Any]:
+        """The claims of the client assertion in an Authorization header, used up by this call.
+
+        :raises auth.errors.AuthError: unless it is a fresh assertion of a trusted gateway for this member.
+        """
+        ...
+
+
+class Bearers(Protocol):
+    """Resolves an Authorization header to a caller (``auth.clearinghouse.Clearinghouse.bearer``)."""
+
+    async def __call__(self, authorization: str | None) -> Caller:
+        """The caller."""
+        ...
+
+
+class Granularities(Protocol):
+    """``auth.policy.Policy.granularity``."""
+
+    def __call__(self, caller: Caller, rule: DatasetRule, now: int, *, genotypes: bool = False) -> Granularity:
+        """How much of a data set an answer may show."""
+        ...
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a caller may learn of the data sets searched: ``granularity`` is the strictest of them."""
+
+    granularity: Granularity
+    datasets: Mapping[str, Granularity]
+    rules: Sequence[DatasetRule]
+
+    def records(self) -> frozenset[str]:
+        """Data sets whose records the caller may see."""
+        return frozenset(name for name, granularity in self.datasets.items() if granularity == "record")
+
+
+@dataclass(frozen=True)
+class Side:
+    """Handler of ``specs/join.yaml``.
+
+    :param url: this member's public URL.
+    :param partners: join keys (32 bytes) by the id of the linked member.
+    :param requests_url: where access to a data set is requested, or None.
+    """
+
+    url: str
+    individuals: Individuals
+    record: Record
+    rules: Rules
+    granularity: Granularities
+    floor: Floor
+    partners: Mapping[str, bytes]
+    gateways: Gateways
+    bearer: Bearers
+    nonces: Nonces
+    requests_url: str | None = None
+    clock: Callable[[], float] = time.time
+
+    async def answer_side(self, body: dict[str, Any]) -> dict[str, Any]:
+        """This member's part of a question.
+
+        :raises Failure: 401/403 for who is not a trusted gateway asking exactly this, 400 for a question that cannot
+            be answered here, 409 for a nonce used before.
+        """
+        caller = await self._admit(body)
+        nonce = self._bytes(body, "nonce")
+        return await anyio.to_thread.run_sync(self._answer, body, nonce, caller)
+
+    async def answer_records(self, body: dict[str, Any]) -> dict[str, Any]:
+        """What the caller may fetch of the individuals named; those not to be seen are absent."""
+        caller = await self._admit(body)
+        return await anyio.to_thread.run_sync(self._records, body["accessions"], caller)
+
+    async def _admit(self, body: dict[str, Any]) -> Caller:
+        """The caller of a request that a trusted gateway signed for exactly this body."""
+        claims = await self.gateways(connexion.request.headers.get("authorization"))
+        token = body.get("token")
+        expected = {
+            "question": encode(fingerprint(body)),
+            "caller": "anonymous" if token is None else "authenticated",
+            "nonce": body["nonce"],
+        }
+        for name, value in expected.items():
+            if claims.get(name) != value:
+                raise Failure(403, f"the gateway's assertion was made for another {name}")
+        return ANONYMOUS if token is None else await self.bearer(f"Bearer {token}")
+
+    def _bytes(self, body: Mapping[str, Any], name: str) -> bytes:
+        try:
+            return decode(body[name])
+        except ValueError as error:
+            raise Failure(400, f"{name}: is not base64url") from error
+
+    def _answer(self, body: dict[str, Any], nonce: bytes, caller: Caller) -> dict[str, Any]:
+        partner = body.get("partner")
+        if partner is not None and partner not in self.partners:
+            raise Failure(400, f"partner: no key is shared with {partner!r}")
+        try:
+            self.nonces.spend(nonce, partner or "", self.clock())
+        except InvalidNonce as error:
+            raise Failure(409, str(error)) from error
+        clauses = [*body["question"]["all"], *body["question"]["none"]]
+        access = self._access(caller, any(people.of_genotypes(clause) for clause in clauses))
+        found = people.meeting(self.individuals, body["question"], caller, access.records())
+        shown = self._shown(body, nonce, found, access)
+        if body["granularity"] == "record":
+            shown["records"] = [_row(row, partner) for row in found.records if partner is None or row.person]
+        return shown
+
+    def _access(self, caller: Caller, genotypes: bool) -> Access:
+        now = int(self.clock())
+        rules = self.rules()
+        seen = {rule.accession: self.granularity(caller, rule, now, genotypes=genotypes) for rule in rules}
+        strictest = min(seen.values(), key=lambda granularity: ORDER[granularity], default="count")
+        return Access(strictest, seen, rules)
+
+    def _shown(self, body: Mapping[str, Any], nonce: bytes, found: People, access: Access) -> dict[str, Any]:
+        """The part of the answer that everyone may have: under the floor, or whole for who may see every record."""
+        partner = body.get("partner")
+        counted = found.all if partner is None else found.linked
+        exact = access.granularity == "record"
+        number = len(counted) if exact else self.floor.apply(len(counted))
+        shown: dict[str, Any] = {
+            "granularity": access.granularity,
+            "exact": exact,
+            "suppressed": number is None,
+            "floor": {"minimum": self.floor.minimum, "round_to": self.floor.round_to},
+            "datasets": [self._dataset(rule, access) for rule in access.rules],
+        }
+        if number is None:
+            return shown
+        if partner is not None:
+            question = self._bytes(body, "whole")
+            shown["pseudonyms"] = pack(pseudonyms(self.partners[partner], nonce, question, found.linked))
+        else:
+            shown["exists"] = number > 0
+            if access.granularity != "boolean":
+                shown["count"] = number
+        return shown
+
+    def _dataset(self, rule: DatasetRule, access: Access) -> dict[str, Any]:
+        granularity = access.datasets[rule.accession]
+        shown = {"accession": rule.accession, "tier": rule.tier, "granularity": granularity}
+        if granularity != "record" and self.requests_url is not None:
+            shown["request"] = self.requests_url
+        return shown
+
+    def _records(self, accessions: Sequence[str], caller: Caller) -> dict[str, Any]:
+        access = self._access(caller, genotypes=False)
+        allowed = access.records()
+        tiers = {rule.accession: rule.tier for rule in access.rules}
+        records = []
+        for accession in accessions:
+            held = {name: files for name, files in self.record(accession).items() if name in allowed}
+            if held:
+                records.append(
+                    {
+                        "accession": accession,
+                        "datasets": [{"accession": name, "tier": tiers[name], **_lists(held[name])} for name in held],
+                    }
+                )
+        return {"records": records}
+
+
+def _lists(files: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {kind: list(files.get(kind, ())) for kind in ("drs", "htsget", "dicomweb")}
+
+
+def _row(row: Row, partner: str | None) -> dict[str, Any]:
+    shown: dict[str, Any] = {"accession": row.accession, "datasets": sorted(row.datasets)}
+    if partner is not None:
+        shown["person"] = row.person
+    return shown
