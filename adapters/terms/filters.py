@@ -1,0 +1,234 @@
+"""Beacon filters, read and answered over individuals (Beacon 2.1.1, CHECKLIST BEA-35 … BEA-41)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from pyroaring import BitMap
+from sqlalchemy import ColumnElement, Connection, Engine, func, or_, select
+
+from adapters.terms.durations import days
+from adapters.terms.errors import InvalidFilter, UnknownFilter
+from adapters.terms.ontology import CURIE
+from adapters.terms.tables import IndividualTerm, IndividualValue, OntologyClosure, OntologyTerm, TermPeople
+from adapters.terms.vocabulary import IMAGING, INDIVIDUAL, SERIES, Vocabulary, vocabulary
+from adapters.variants.carriers import union
+
+OPERATORS = ("=", "<", ">", "!", ">=", "<=")
+KEYS = frozenset({"id", "operator", "value", "scope", "includeDescendantTerms", "similarity"})
+MAX_TEXT = 200
+
+Listed = Callable[[BitMap], bool]
+"""Whether a term that no ontology lists is known, given the people who have it: see :meth:`Filters.individuals`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One filter. ``operator`` and ``value`` are set for alphanumeric filters, and only together."""
+
+    id: str
+    operator: str | None = None
+    value: str | None = None
+    scope: str | None = None
+    descendants: bool = True
+
+    def __str__(self) -> str:
+        return self.id if self.operator is None else f"{self.id}:{self.operator}{self.value}"
+
+
+def read(data: Any) -> Filter:
+    """A filter as a request body has it.
+
+    :raises InvalidFilter: naming the part that is wrong and what is allowed.
+    """
+    if not isinstance(data, Mapping) or not isinstance(data.get("id"), str) or not data["id"]:
+        raise InvalidFilter(f"filter {str(data)[:80]!r} is not an object with an id")
+    id = data["id"]
+    if len(id) > MAX_TEXT:
+        raise InvalidFilter(f"filter {id[:40]!r}…: the id is longer than {MAX_TEXT} characters")
+    if unknown := sorted(set(data) - KEYS):
+        raise InvalidFilter(
+            f"filter {id!r}: {unknown[0]!r} is not a part of a filter; allowed: {', '.join(sorted(KEYS))}"
+        )
+    descendants = data.get("includeDescendantTerms", True)
+    if not isinstance(descendants, bool):
+        raise InvalidFilter(f"filter {id!r}: includeDescendantTerms is {descendants!r}; allowed: true, false")
+    if data.get("similarity", "exact") != "exact":
+        raise InvalidFilter(f"filter {id!r}: similarity {data['similarity']!r} is not offered; allowed: exact")
+    scope = data.get("scope")
+    if scope is not None and not isinstance(scope, str):
+        raise InvalidFilter(f"filter {id!r}: scope is {scope!r}; allowed: the id of an entry type")
+    return Filter(id, *_comparison(id, data), scope, descendants)
+
+
+def _comparison(id: str, data: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    if "operator" not in data and "value" not in data:
+        return None, None
+    operator, value = data.get("operator", "="), data.get("value")
+    if operator not in OPERATORS:
+        raise InvalidFilter(f"filter {id!r}: operator {str(operator)[:20]!r}; allowed: {' '.join(OPERATORS)}")
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+        raise InvalidFilter(f"filter {id!r}: value {str(value)[:40]!r}; allowed: a text, or a number")
+    if len(str(value)) > MAX_TEXT:
+        raise InvalidFilter(f"filter {id!r}: the value is longer than {MAX_TEXT} characters")
+    return operator, str(value)
+
+
+class Filters:
+    """Answers filters over the people of a member.
+
+    :param engine: the catalog database.
+    :param entry_types: ids of the entry types that the member exposes; they decide which filters exist.
+    """
+
+    def __init__(self, engine: Engine, entry_types: Sequence[str], words: Vocabulary | None = None) -> None:
+        self._engine = engine
+        self._entry_types = frozenset(entry_types)
+        self._vocabulary = words or vocabulary()
+
+    def scope(self, filter: Filter) -> str:
+        """The entry type that ``filter`` is about: :data:`INDIVIDUAL` or :data:`SERIES`.
+
+        :raises UnknownFilter: if the id can be nothing that this member's entry types have.
+        :raises InvalidFilter: if the filter states a scope that its term does not have.
+        """
+        scopes = [scope for scope in self._scopes(filter) if scope in self._entry_types]
+        if not scopes:
+            raise UnknownFilter(f"filter {filter.id!r} is unknown; allowed: the ids listed in /filtering_terms")
+        if filter.scope is None:
+            return scopes[0]
+        wanted = SERIES if filter.scope in IMAGING else filter.scope
+        if wanted not in scopes:
+            raise InvalidFilter(f"filter {filter.id!r}: scope {filter.scope!r}; allowed: {', '.join(scopes)}")
+        return wanted
+
+    def individuals(self, filters: Sequence[Filter], visible: BitMap, listed: Listed = bool) -> BitMap:
+        """The people among ``visible`` for whom all ``filters`` (of scope individual) hold.
+
+        :param listed: a term that no loaded ontology has is known only if this holds of the visible people who have
+            it; else the answer is the same as for a term that nobody has.
+        :raises UnknownFilter: if an id names nothing.
+        :raises InvalidFilter: if an operator or value does not fit its field.
+        """
+        with self._engine.connect() as connection:
+            found = [self._people(connection, filter, visible, listed) for filter in filters]
+        return reduce(BitMap.intersection, found, visible)
+
+    def closed(self, connection: Connection, terms: Sequence[str]) -> frozenset[str]:
+        """``terms`` with all their descendants in the loaded ontologies."""
+        below = select(OntologyClosure.descendant).where(OntologyClosure.ancestor.in_(terms))
+        return frozenset(terms).union(connection.scalars(below))
+
+    def require_known(
+        self, connection: Connection, filter: Filter, term: str, people: BitMap, listed: Listed = bool
+    ) -> None:
+        """:raises UnknownFilter: if ``term`` is in no ontology and its ``people`` are not :data:`Listed`."""
+        in_ontology = select(OntologyTerm.id).where(OntologyTerm.id == term).limit(1)
+        if not listed(people) and connection.scalar(in_ontology) is None:
+            raise UnknownFilter(f"filter {filter.id!r} is unknown; allowed: the ids listed in /filtering_terms")
+
+    def _scopes(self, filter: Filter) -> list[str]:
+        """What the id can be about, the preferred first."""
+        words, id = self._vocabulary, filter.id
+        if id in words.imaging_fields:
+            return [SERIES]
+        if id in words.custom:
+            return [words.custom[id].scope]
+        if filter.operator is not None:
+            known = words.age_field(id) or words.term_path(id) or CURIE.fullmatch(id)
+            return [INDIVIDUAL] if known else []
+        if not CURIE.fullmatch(id):
+            return []
+        of_imaging = any(id.startswith(f"{prefix}:") for prefix in self._imaging_prefixes())
+        if words.is_imaging_term(id):
+            return [SERIES, INDIVIDUAL]
+        return [INDIVIDUAL, SERIES] if of_imaging else [INDIVIDUAL]
+
+    def _imaging_prefixes(self) -> frozenset[str]:
+        values = self._vocabulary.imaging_terms.values()
+        return frozenset(term.partition(":")[0] for of in values for terms in of.values() for term in terms)
+
+    def _people(self, connection: Connection, filter: Filter, visible: BitMap, listed: Listed) -> BitMap:
+        words = self._vocabulary
+        if filter.operator is None:
+            custom = words.custom.get(filter.id)
+            return self._having(connection, filter, custom.any_of if custom else (filter.id,), visible, listed)
+        age, path = words.age_field(filter.id), words.term_path(filter.id)
+        length = days(str(filter.value))
+        if age is not None and (path is None or length is not None):
+            if length is None:
+                allowed = "an ISO 8601 duration such as P45Y or P2Y6M"
+                raise InvalidFilter(f"filter {filter.id!r}: value {filter.value!r} is not an age; allowed: {allowed}")
+            return _compared(connection, age, filter.operator, length) & visible
+        if path is not None:
+            return _named(connection, filter, path) & visible
+        self._having(connection, filter, (filter.id,), visible, listed)
+        return _compared(connection, filter.id, filter.operator, _number(filter)) & visible
+
+    def _having(
+        self, connection: Connection, filter: Filter, terms: tuple[str, ...], visible: BitMap, listed: Listed
+    ) -> BitMap:
+        closed = self.closed(connection, terms) if filter.descendants else frozenset(terms)
+        people = people_with(connection, closed) & visible
+        if filter.id in terms:
+            self.require_known(connection, filter, filter.id, people, listed)
+        return people
+
+
+def people_with(connection: Connection, terms: frozenset[str]) -> BitMap:
+    """Everyone who has any of ``terms``, exactly."""
+    wanted = list(terms)
+    blocks = (wanted[start : start + 5000] for start in range(0, len(wanted), 5000))
+    question = select(TermPeople.people)
+    return union(bits for block in blocks for bits in connection.scalars(question.where(TermPeople.term.in_(block))))
+
+
+def _compared(connection: Connection, field: str, operator: str, value: float) -> BitMap:
+    """Everyone with a value in ``field`` for which the comparison certainly holds (for both ends of a range).
+
+    ``!``: everyone with a value, none of which equals ``value``.
+    """
+    low, high = IndividualValue.low, IndividualValue.high
+    of_field = select(IndividualValue.ordinal).where(IndividualValue.field == field)
+    equal = of_field.where(low == value, high == value)
+    if operator == "!":
+        return BitMap(connection.scalars(of_field)) - BitMap(connection.scalars(equal))
+    questions: dict[str, Any] = {
+        "=": equal,
+        ">": of_field.where(low > value),
+        ">=": of_field.where(low >= value),
+        "<": of_field.where(high < value),
+        "<=": of_field.where(high <= value),
+    }
+    return BitMap(connection.scalars(questions[operator]))
+
+
+def _named(connection: Connection, filter: Filter, path: str) -> BitMap:
+    """Everyone whose term at ``path`` has (``=``) or has not (``!``) the id or label given; ``%`` is any text."""
+    if filter.operator not in ("=", "!"):
+        raise InvalidFilter(f"filter {filter.id!r}: operator {filter.operator!r} on a text; allowed: = !")
+    wanted = str(filter.value).lower()
+    of_path = select(IndividualTerm.ordinal).where(IndividualTerm.path == path)
+    columns = (func.lower(TermPeople.term), func.lower(TermPeople.label))
+    matches: list[ColumnElement[bool]] = [column == wanted for column in columns]
+    if "%" in wanted:
+        pattern = wanted.replace("\\", "\\\\").replace("_", "\\_")
+        matches = [column.like(pattern, escape="\\") for column in columns]
+    equal = of_path.where(IndividualTerm.term.in_(select(TermPeople.term).where(or_(*matches))))
+    if filter.operator == "=":
+        return BitMap(connection.scalars(equal))
+    return BitMap(connection.scalars(of_path)) - BitMap(connection.scalars(equal))
+
+
+def _number(filter: Filter) -> float:
+    try:
+        value = float(str(filter.value))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InvalidFilter(f"filter {filter.id!r}: value {filter.value!r} is not a number")
+    return value
