@@ -1,0 +1,65 @@
+"""Genes and amino-acid changes of an allele, from SnpEff ``ANN`` or VEP ``CSQ`` (in the one-letter form of BEA-49)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Effects that name a gene in whose neighbourhood the allele lies, not one that it lies in.
+OUTSIDE = frozenset({"intergenic_region", "intergenic_variant", "upstream_gene_variant", "downstream_gene_variant"})
+LETTERS = {
+    "Ala": "A", "Arg": "R", "Asn": "N", "Asp": "D", "Cys": "C", "Gln": "Q", "Glu": "E", "Gly": "G", "His": "H",
+    "Ile": "I", "Leu": "L", "Lys": "K", "Met": "M", "Phe": "F", "Pro": "P", "Ser": "S", "Thr": "T", "Trp": "W",
+    "Tyr": "Y", "Val": "V", "Sec": "U", "Pyl": "O", "Ter": "*", "Xaa": "X",
+}  # fmt: skip
+THREE = re.compile("|".join(LETTERS))
+# Positions of a SnpEff ANN entry (variant annotations in VCF format, version 1.0).
+ANN_FIELDS = {"Allele": 0, "Consequence": 1, "SYMBOL": 3, "HGVSp": 10}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which INFO key holds annotations, and at which position of an entry each of our fields is."""
+
+    key: str
+    fields: dict[str, int]
+
+
+def layouts(info: Iterable[tuple[str, str]]) -> tuple[Layout, ...]:
+    """The annotation layouts that a header declares; ``info`` are pairs of INFO id and description."""
+    found = []
+    for key, description in info:
+        if key == "ANN":
+            found.append(Layout(key, ANN_FIELDS))
+        elif key in ("CSQ", "vep") and "Format:" in description:
+            names = description.split("Format:")[1].strip(' "').split("|")
+            found.append(Layout(key, {name.strip(): index for index, name in enumerate(names)}))
+    return tuple(found)
+
+
+def one_letter(protein_change: str) -> str:
+    """``p.Val600Glu`` or ``ENSP0001.2:p.Val600Glu`` as ``V600E``; empty if nothing is said."""
+    change = protein_change.rpartition(":")[2].removeprefix("p.").replace("%3D", "=").strip("()")
+    return THREE.sub(lambda three: LETTERS[three[0]], change)
+
+
+def gene_changes(layout: Layout, text: str, alleles: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """Pairs of gene symbol and amino-acid change (or empty) of the entries about any of ``alleles``.
+
+    :param alleles: the ways in which the annotator may write the allele: the ALT as in the file, or without its
+        first base (VEP; ``-`` for nothing left).
+    """
+    wanted, found = frozenset(alleles), set()
+    for entry in text.split(","):
+        values = entry.split("|")
+        gene = _field(layout, values, "SYMBOL")
+        effects = frozenset(_field(layout, values, "Consequence").split("&"))
+        if gene and _field(layout, values, "Allele") in wanted and not effects <= OUTSIDE:
+            found.add((gene, one_letter(_field(layout, values, "HGVSp"))))
+    return frozenset(found)
+
+
+def _field(layout: Layout, values: list[str], name: str) -> str:
+    index = layout.fields.get(name)
+    return values[index] if index is not None and index < len(values) else ""

@@ -1,0 +1,173 @@
+"""Exact answers about the variants of live releases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any
+
+from pyroaring import BitMap
+from sqlalchemy import Connection, Engine
+
+from adapters.variants import merge, search
+from adapters.variants.assemblies import UnknownAssembly, assembly
+from adapters.variants.carriers import Mask, union
+from adapters.variants.merge import MergedAllele
+from adapters.variants.model import Page, Variant
+from adapters.variants.query import Criteria, Place, VariantQuery, validate
+from adapters.variants.search import Part
+from adapters.variants.tables import VariantRow
+
+INTERNAL_ID = re.compile(r"(?P<assembly>[A-Za-z0-9]+):(?P<contig>[A-Za-z0-9.]+):(?P<start>\d{1,10}):[^:]*:[^:]*")
+COUNTED = (VariantRow.carrier_count, VariantRow.carriers)
+SHOWN = (
+    VariantRow.type,
+    VariantRow.genes,
+    VariantRow.aminoacids,
+    VariantRow.allele_count,
+    VariantRow.allele_number,
+    VariantRow.carrier_count,
+    VariantRow.carriers,
+    VariantRow.homozygotes,
+    VariantRow.single,
+    VariantRow.uncalled,
+)
+
+
+class Variants:
+    """Questions to the variants in a catalog database.
+
+    Every method takes the data sets to ask and ``visible``, the ordinals of the people who exist for the caller:
+    nothing of anybody else is in any answer. An allele that only others carry does not exist; a file without
+    genotypes has no carriers, and its alleles exist by themselves unless ``sites`` is False. Each question sees one
+    consistent state of the database. Methods that take a :class:`VariantQuery` raise ``InvalidVariantQuery``.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def carriers(self, query: VariantQuery, datasets: Collection[str], visible: BitMap) -> dict[str, BitMap]:
+        """Per data set everyone with at least one matching allele; data sets without any are left out."""
+        criteria = validate(query)
+        found: dict[str, BitMap] = {}
+        with self._snapshot() as connection:
+            for part in search.parts(connection, criteria, datasets):
+                if part.people is not None and (wanted := part.people & visible):
+                    people = self._carriers(connection, criteria, part, wanted)
+                    if people:
+                        found[part.dataset] = found.get(part.dataset, BitMap()) | people
+        return found
+
+    def exists(
+        self, query: VariantQuery, datasets: Collection[str], visible: BitMap, *, sites: bool = True
+    ) -> dict[str, bool]:
+        """For each data set whether a matching allele exists."""
+        criteria, mask = validate(query), Mask(visible)
+        answer = dict.fromkeys(datasets, False)
+        with self._snapshot() as connection:
+            for part in search.parts(connection, criteria, datasets):
+                if not answer[part.dataset] and (sites or part.people is not None):
+                    hidden = _hidden([part], visible)
+                    alleles = self._alleles(connection, criteria, [part], COUNTED)
+                    answer[part.dataset] = any(merge.exists(allele, mask, hidden) for allele in alleles)
+        return answer
+
+    def matches(
+        self,
+        query: VariantQuery,
+        datasets: Collection[str],
+        visible: BitMap,
+        *,
+        offset: int = 0,
+        limit: int = 10,
+        sites: bool = True,
+    ) -> Page:
+        """Matching alleles in order of place: ``limit`` of them after leaving out ``offset`` (not pages, alleles)."""
+        return self._page(validate(query), datasets, visible, offset, limit, sites)
+
+    def variant(self, internal_id: str, datasets: Collection[str], visible: BitMap) -> Variant | None:
+        """The allele of an internal id (see :attr:`Variant.id`), None if it does not exist."""
+        named = INTERNAL_ID.fullmatch(internal_id)
+        if not named or int(named["start"]) > 2**31 - 1:
+            return None
+        try:
+            genome = assembly(named["assembly"]).name
+        except UnknownAssembly:
+            return None
+        start = int(named["start"])
+        criteria = Criteria(Place.BRACKET, genome, named["contig"], bracket=(start, start + 1, 0, 2**31))
+        with self._snapshot() as connection:
+            asked = search.parts(connection, criteria, datasets)
+            for allele in self._alleles(connection, criteria, asked, SHOWN):
+                found = merge.variant(allele, Mask(visible))
+                if found is not None and found.id == internal_id:
+                    return found
+        return None
+
+    def of_individual(
+        self,
+        ordinal: int,
+        datasets: Collection[str],
+        visible: BitMap,
+        query: VariantQuery | None = None,
+        *,
+        offset: int = 0,
+        limit: int = 10,
+    ) -> Page:
+        """Alleles (matching ``query``) that one person carries; the counts shown are of that person alone."""
+        person = BitMap([ordinal]) & visible
+        return self._page(validate(query or VariantQuery()), datasets, person, offset, limit, sites=False)
+
+    def _page(
+        self, criteria: Criteria, datasets: Collection[str], visible: BitMap, offset: int, limit: int, sites: bool
+    ) -> Page:
+        mask, total, page = Mask(visible), 0, []
+        with self._snapshot() as connection:
+            asked = [p for p in search.parts(connection, criteria, datasets) if sites or p.people is not None]
+            asked = [part for part in asked if part.people is None or part.people.intersect(visible)]
+            hidden = _hidden(asked, visible)
+            for allele in self._alleles(connection, criteria, asked, SHOWN):
+                if merge.exists(allele, mask, hidden):
+                    if offset <= total < offset + limit and (shown := merge.variant(allele, mask)):
+                        page.append(shown)
+                    total += 1
+        return Page(tuple(page), total)
+
+    def _carriers(self, connection: Connection, criteria: Criteria, part: Part, wanted: BitMap) -> BitMap:
+        """The union over a part, in portions; it ends as soon as everyone who can be in it is."""
+        found, portion = BitMap(), []
+        for row in search.rows(connection, criteria, part, (VariantRow.carriers,)):
+            portion.append(row.carriers)
+            if len(portion) == search.PORTION:
+                found |= union(portion) & wanted
+                portion = []
+                if len(found) == len(wanted):
+                    return found
+        return found | (union(portion) & wanted)
+
+    def _alleles(
+        self, connection: Connection, criteria: Criteria, parts: list[Part], columns: tuple[Any, ...]
+    ) -> Iterator[MergedAllele]:
+        for _, same in groupby(parts, key=lambda part: (part.assembly, part.contig)):
+            streams = [_found(connection, criteria, part, columns) for part in same]
+            yield from merge.merged(streams)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        """One state of the database for all statements of a question (SQLite's read transactions always are)."""
+        engine = self._engine
+        if engine.dialect.name == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with engine.connect() as connection:
+            yield connection
+
+
+def _found(connection: Connection, criteria: Criteria, part: Part, columns: tuple[Any, ...]) -> Iterator[merge.Found]:
+    return ((part, row) for row in search.rows(connection, criteria, part, columns))
+
+
+def _hidden(parts: list[Part], visible: BitMap) -> dict[int, int]:
+    """How many genotyped people of each release are not visible."""
+    return {part.release: len(part.people - visible) for part in parts if part.people is not None}
