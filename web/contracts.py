@@ -40,11 +40,17 @@ def document(name: str) -> Document:
     """
     loaded: Document = yaml.load(source(name), Loader=yaml.CSafeLoader)
     loaded.pop("security", None)
+    loaded["paths"] = dict(sorted(loaded["paths"].items(), key=_literal_first))
     for operations in loaded["paths"].values():
         for operation in operations.values():
             if isinstance(operation, dict):
                 operation.pop("security", None)
     return loaded
+
+
+def _literal_first(path: tuple[str, Any]) -> list[bool]:
+    """The router takes the first path that fits: ``/objects/access`` must stand before ``/objects/{id}``."""
+    return [segment.startswith("{") for segment in path[0].split("/")]
 
 
 def resolver(handler: object) -> Resolver:

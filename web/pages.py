@@ -6,6 +6,7 @@ of its session (``csrf_field()`` in templates). Addresses are built from ``publi
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from flask import Flask, Response, abort, current_app, g, render_template, request, session
+import yaml
+from flask import Flask, Response, abort, current_app, g, render_template, request, session, url_for
 from flask.sessions import SessionInterface, SessionMixin
 from jinja2 import ChoiceLoader, FileSystemLoader
 from markupsafe import Markup
@@ -89,7 +91,13 @@ class _StoredSessions(SessionInterface):
 
 
 def create_pages(
-    name: str, *, public_url: str, title: str, words: Words, sessions: SessionStore | None = None, templates: Path | None = None
+    name: str,
+    *,
+    public_url: str,
+    title: str,
+    words: Words,
+    sessions: SessionStore | None = None,
+    templates: Path | None = None,
 ) -> Flask:
     """Build the Flask application of a process, on which pages are registered.
 
@@ -102,11 +110,12 @@ def create_pages(
     """
     app = Flask(name, static_folder=str(HERE / "static"), static_url_path="/static", template_folder=None)
     folders = [str(folder) for folder in (templates, HERE / "templates") if folder]
-    app.jinja_loader = ChoiceLoader([FileSystemLoader(folder) for folder in folders])  # type: ignore[assignment]
+    app.jinja_loader = ChoiceLoader([FileSystemLoader(folder) for folder in folders])
     app.config.update(
         PUBLIC_URL=public_url,
         TITLE=title,
-        WORDS=dict(words),
+        WORDS={**yaml.safe_load((HERE / "templates" / "words.yaml").read_text(encoding="utf-8")), **words},
+        PLACES=[],
         SESSION_COOKIE_NAME=f"gsa_{hashlib.sha256(public_url.encode()).hexdigest()[:8]}",
         SESSION_COOKIE_SECURE=public_url.startswith("https://"),
         MAX_CONTENT_LENGTH=256 * 1024,
@@ -118,12 +127,18 @@ def create_pages(
     app.after_request(_protect)
     app.register_error_handler(HTTPException, _error_page)
     app.context_processor(_context)
+    app.add_template_filter(_day, "day")
     return app
 
 
 def add_words(app: Flask, words: Words) -> None:
     """Add the Chinese texts of a blueprint's templates."""
     app.config["WORDS"].update(words)
+
+
+def add_place(app: Flask, text: str, endpoint: str) -> None:
+    """Add a page to the navigation of every page."""
+    app.config["PLACES"].append((text, endpoint))
 
 
 def cookieless(view: View) -> View:
@@ -210,6 +225,11 @@ def _error_page(error: HTTPException) -> Any:
     return page, error.code
 
 
+def _day(seconds: int) -> str:
+    """Epoch seconds as a day, UTC."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).date().isoformat()
+
+
 def _language_link(code: str) -> str:
     pairs = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
     return "?" + urlencode([*pairs, ("lang", code)])
@@ -221,5 +241,6 @@ def _context() -> dict[str, Any]:
         "csrf_field": csrf_field,
         "lang": language(),
         "languages": [(code, label, _language_link(code)) for code, label in LANGUAGES.items()],
+        "places": [(text, url_for(endpoint), endpoint) for text, endpoint in current_app.config["PLACES"]],
         "title": current_app.config["TITLE"],
     }
