@@ -1,0 +1,127 @@
+"""Collecting a person's visas from the issuers, in parallel, each within a time limit.
+
+An issuer that missed the limit is left out for a while, so that it delays nobody; the visas themselves are not judged
+here (every clearinghouse verifies them), only that they are what was asked for: of that issuer and that subject.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import structlog
+
+from auth import jose, strictjson
+from auth.broker.settings import BrokerSettings, IssuerSettings
+from auth.errors import InvalidToken
+from auth.keys import KeyRing
+
+log = structlog.get_logger(__name__)
+
+ASSERTION_TYPE = "client-authentication+jwt"
+ASSERTION_LIFE = 60  # seconds
+MAX_ANSWER = 5 * 1024 * 1024  # bytes of one issuer's answer
+MAX_VISAS = 1000  # of one issuer
+MAX_VISA = 64 * 1024  # bytes
+
+
+class Collector:
+    """Asks the configured visa issuers.
+
+    :param clock: epoch seconds.
+    """
+
+    def __init__(self, settings: BrokerSettings, keys: KeyRing, clock: Callable[[], int]) -> None:
+        self._settings = settings
+        self._keys = keys
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._late: dict[str, float] = {}
+
+    def collect(self, sub: str, audience: str | None) -> list[str]:
+        """Visas of a person as compact JWS; for a token made for one member, only of issuers that member trusts.
+
+        :param audience: the member's URL, or None for all issuers.
+        """
+        allowed = None if audience is None else self._settings.audiences.get(audience, ())
+        asked = [issuer for issuer in self._settings.issuers if self._may_ask(issuer.issuer, allowed)]
+        if not asked:
+            return []
+        found = asyncio.run(self._ask_all(asked, sub))
+        return [visa for visas in found for visa in visas]
+
+    def _may_ask(self, issuer: str, allowed: Collection[str] | None) -> bool:
+        if allowed is not None and issuer not in allowed:
+            return False
+        with self._lock:
+            return self._late.get(issuer, 0.0) <= self._clock()
+
+    async def _ask_all(self, issuers: Sequence[IssuerSettings], sub: str) -> list[list[str]]:
+        limit = aiohttp.ClientTimeout(total=self._settings.lifetimes.visas)
+        async with aiohttp.ClientSession(timeout=limit, cookie_jar=aiohttp.DummyCookieJar()) as http:
+            return await asyncio.gather(*(self._ask(http, issuer, sub) for issuer in issuers))
+
+    async def _ask(self, http: aiohttp.ClientSession, issuer: IssuerSettings, sub: str) -> list[str]:
+        url = issuer.visas_url + quote(sub, safe="")
+        headers = {"Authorization": f"Bearer {self._assertion(issuer.issuer)}", "Accept": "application/json"}
+        try:
+            async with http.get(url, headers=headers, allow_redirects=False) as answer:
+                if answer.status == 404:
+                    return []
+                answer.raise_for_status()
+                document = strictjson.loads(await _limited(answer))
+        except TimeoutError:
+            with self._lock:
+                self._late[issuer.issuer] = self._clock() + self._settings.lifetimes.late_issuer
+            log.warning("visa_issuer_late", issuer=issuer.issuer)
+            return []
+        except (aiohttp.ClientError, strictjson.InvalidJson, ValueError) as error:
+            log.warning("visa_issuer_failed", issuer=issuer.issuer, reason=type(error).__name__)
+            return []
+        return self._sift(issuer.issuer, sub, document)
+
+    def _assertion(self, audience: str) -> str:
+        now, me = self._clock(), self._settings.public_url
+        claims = {
+            "iss": me,
+            "sub": me,
+            "aud": audience,
+            "iat": now,
+            "exp": now + ASSERTION_LIFE,
+            "jti": secrets.token_urlsafe(16),
+        }
+        return jose.sign(claims, self._keys.current(), typ=ASSERTION_TYPE)
+
+    def _sift(self, issuer: str, sub: str, document: Mapping[str, Any]) -> list[str]:
+        visas = document.get("ga4gh_passport_v1")
+        if not isinstance(visas, list) or len(visas) > MAX_VISAS:
+            log.warning("visa_issuer_failed", issuer=issuer, reason="not a list of visas")
+            return []
+        good = [visa for visa in visas if _is_of(visa, issuer, sub)]
+        if len(good) < len(visas):
+            log.warning("visas_left_out", issuer=issuer, count=len(visas) - len(good))
+        return good
+
+
+def _is_of(visa: object, issuer: str, sub: str) -> bool:
+    if not isinstance(visa, str):
+        return False
+    try:
+        claims = jose.unverified(visa, max_bytes=MAX_VISA).claims
+    except InvalidToken:
+        return False
+    return claims.get("iss") == issuer and claims.get("sub") == sub
+
+
+async def _limited(answer: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for chunk in answer.content.iter_chunked(65536):
+        content += chunk
+        if len(content) > MAX_ANSWER:
+            raise ValueError("answer too large")
+    return bytes(content)
