@@ -7,24 +7,21 @@ here (every clearinghouse verifies them), only that they are what was asked for:
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 import structlog
 
-from auth import jose, strictjson
+from auth import client_assertion, jose
 from auth.broker.settings import BrokerSettings, IssuerSettings
-from auth.errors import InvalidToken
+from auth.errors import InvalidToken, IssuerUnavailable
+from auth.http import JsonGet
 from auth.keys import KeyRing
 
 log = structlog.get_logger(__name__)
 
-ASSERTION_TYPE = "client-authentication+jwt"
-ASSERTION_LIFE = 60  # seconds
 MAX_ANSWER = 5 * 1024 * 1024  # bytes of one issuer's answer
 MAX_VISAS = 1000  # of one issuer
 MAX_VISA = 64 * 1024  # bytes
@@ -62,40 +59,25 @@ class Collector:
             return self._late.get(issuer, 0.0) <= self._clock()
 
     async def _ask_all(self, issuers: Sequence[IssuerSettings], sub: str) -> list[list[str]]:
-        limit = aiohttp.ClientTimeout(total=self._settings.lifetimes.visas)
-        async with aiohttp.ClientSession(timeout=limit, cookie_jar=aiohttp.DummyCookieJar()) as http:
-            return await asyncio.gather(*(self._ask(http, issuer, sub) for issuer in issuers))
-
-    async def _ask(self, http: aiohttp.ClientSession, issuer: IssuerSettings, sub: str) -> list[str]:
-        url = issuer.visas_url + quote(sub, safe="")
-        headers = {"Authorization": f"Bearer {self._assertion(issuer.issuer)}", "Accept": "application/json"}
+        http = JsonGet(timeout=self._settings.lifetimes.visas)
         try:
-            async with http.get(url, headers=headers, allow_redirects=False) as answer:
-                if answer.status == 404:
-                    return []
-                answer.raise_for_status()
-                document = strictjson.loads(await _limited(answer))
-        except TimeoutError:
-            with self._lock:
-                self._late[issuer.issuer] = self._clock() + self._settings.lifetimes.late_issuer
-            log.warning("visa_issuer_late", issuer=issuer.issuer)
-            return []
-        except (aiohttp.ClientError, strictjson.InvalidJson, ValueError) as error:
-            log.warning("visa_issuer_failed", issuer=issuer.issuer, reason=type(error).__name__)
+            return await asyncio.gather(*(self._ask(http, issuer, sub) for issuer in issuers))
+        finally:
+            await http.close()
+
+    async def _ask(self, http: JsonGet, issuer: IssuerSettings, sub: str) -> list[str]:
+        url = issuer.visas_url + quote(sub, safe="")
+        assertion = client_assertion.make(self._settings.public_url, issuer.issuer, self._keys.current(), self._clock())
+        try:
+            document = await http.get(url, max_bytes=MAX_ANSWER, headers={"Authorization": f"Bearer {assertion}"})
+        except IssuerUnavailable as error:
+            late = isinstance(error.__cause__, TimeoutError)
+            if late:
+                with self._lock:
+                    self._late[issuer.issuer] = self._clock() + self._settings.lifetimes.late_issuer
+            log.warning("visa_issuer_failed", issuer=issuer.issuer, late=late, reason=str(error))
             return []
         return self._sift(issuer.issuer, sub, document)
-
-    def _assertion(self, audience: str) -> str:
-        now, me = self._clock(), self._settings.public_url
-        claims = {
-            "iss": me,
-            "sub": me,
-            "aud": audience,
-            "iat": now,
-            "exp": now + ASSERTION_LIFE,
-            "jti": secrets.token_urlsafe(16),
-        }
-        return jose.sign(claims, self._keys.current(), typ=ASSERTION_TYPE)
 
     def _sift(self, issuer: str, sub: str, document: Mapping[str, Any]) -> list[str]:
         visas = document.get("ga4gh_passport_v1")
@@ -116,12 +98,3 @@ def _is_of(visa: object, issuer: str, sub: str) -> bool:
     except InvalidToken:
         return False
     return claims.get("iss") == issuer and claims.get("sub") == sub
-
-
-async def _limited(answer: aiohttp.ClientResponse) -> bytes:
-    content = bytearray()
-    async for chunk in answer.content.iter_chunked(65536):
-        content += chunk
-        if len(content) > MAX_ANSWER:
-            raise ValueError("answer too large")
-    return bytes(content)
