@@ -1,0 +1,205 @@
+"""The operations of ``specs/htsget.yaml``: who may have what slice, and the ticket for it."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, quote
+
+import anyio.to_thread
+import connexion
+import orjson
+import structlog
+from connexion.lifecycle import ConnexionResponse
+
+from adapters.catalog.catalog import Catalog, FileRecord
+from adapters.reads.errors import MissingIndex, SliceError, UnknownReference
+from adapters.reads.parts import Inline, Part
+from adapters.reads.slices import Slicer, Stored
+from adapters.reads.source import ByteSource
+from auth.caller import Caller
+from auth.clearinghouse import Clearinghouse
+from auth.policy import DatasetRule, Decision, Policy
+from node.htsget.query import FORMATS, Datatype, Query, from_body, from_parameters, invalid
+from web.errors import Failure
+
+VERSION = "1.3.0"
+MEDIA_TYPE = f"application/vnd.ga4gh.htsget.v{VERSION}+json"
+LARGEST_URL = 1_000_000_000  # bytes behind one URL (HTS-40)
+INDEX_ENDINGS = (".bai", ".csi", ".tbi", ".crai")
+RETRY_SECONDS = 3600
+
+Body = dict[str, Any]
+log = structlog.get_logger(__name__)
+
+
+class ByteUrl(Protocol):
+    """Makes a signed, expiring URL of bytes ``first`` to ``last`` (0-based, inclusive) of a file; None: its ends."""
+
+    def __call__(
+        self, file: FileRecord, caller: Caller, decision: Decision, first: int | None, last: int | None
+    ) -> str:
+        """The URL; it lives no longer than the decision."""
+
+
+class Htsget:
+    """Handler of the htsget contract.
+
+    :param open_source: random access to a file of the archive.
+    :param byte_url: signs the URLs of a ticket; nothing else is needed to fetch them (HTS-44).
+    :param service: service-info document of this member, given artifact, standard_version and extra.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        policy: Policy,
+        clearinghouse: Clearinghouse,
+        slicer: Slicer,
+        open_source: Callable[[FileRecord], ByteSource],
+        byte_url: ByteUrl,
+        public_url: str,
+        service: Callable[..., Body],
+    ) -> None:
+        self._catalog = catalog
+        self._policy = policy
+        self._clearinghouse = clearinghouse
+        self._slicer = slicer
+        self._open_source = open_source
+        self._byte_url = byte_url
+        self._public_url = public_url
+        self._service = service
+
+    async def get_reads_service_info(self) -> Body:
+        """Service-info of the reads service (HTS-50)."""
+        return self._service_info("reads")
+
+    async def get_variants_service_info(self) -> Body:
+        """Service-info of the variants service (HTS-50)."""
+        return self._service_info("variants")
+
+    async def get_reads(self, id: str) -> ConnexionResponse:
+        """Ticket for the reads of a file, or for those of one region."""
+        return await self._answer("reads", id, from_parameters("reads", _parameters()))
+
+    async def post_reads(self, id: str, body: Body | None = None) -> ConnexionResponse:
+        """Ticket for the reads of several regions."""
+        return await self._answer("reads", id, from_body("reads", _parameters(), body))
+
+    async def get_variants(self, id: str) -> ConnexionResponse:
+        """Ticket for the variants of a file, or for those of one region."""
+        return await self._answer("variants", id, from_parameters("variants", _parameters()))
+
+    async def post_variants(self, id: str, body: Body | None = None) -> ConnexionResponse:
+        """Ticket for the variants of several regions."""
+        return await self._answer("variants", id, from_body("variants", _parameters(), body))
+
+    def _service_info(self, datatype: Datatype) -> Body:
+        htsget = {
+            "datatype": datatype,
+            "formats": list(FORMATS[datatype]),
+            "fieldsParameterEffective": False,
+            "tagsParametersEffective": False,
+        }
+        info = self._service(artifact="htsget", standard_version=VERSION, extra={"htsget": htsget})
+        return {**info, "id": f"{info['id']}.{datatype}", "name": f"{info['name']} ({datatype})"}
+
+    async def _answer(self, datatype: Datatype, id: str, query: Query) -> ConnexionResponse:
+        caller = await self._clearinghouse.bearer(connexion.request.headers.get("authorization"))
+        body = await anyio.to_thread.run_sync(self._ticket, datatype, id, query, caller)
+        return ConnexionResponse(
+            body=body,
+            mimetype=MEDIA_TYPE,
+            content_type=f"{MEDIA_TYPE}; charset=utf-8",
+            headers={"Cache-Control": "private, no-store"},
+        )
+
+    def _ticket(self, datatype: Datatype, id: str, query: Query, caller: Caller) -> bytes:
+        """The ticket as JSON; looks up, decides, reads index and edges: to be called from a thread."""
+        file = self._existing(datatype, id)
+        decision = self._allowed(caller, file)
+        if query.format != file.format:
+            message = f"{file.id} is held as {file.format} and not converted: ask for format={file.format}"
+            raise Failure(400, message, kind="UnsupportedFormat")
+        if not file.available:
+            raise Failure(
+                503, f"{file.id} comes from tape: ask again later", headers={"Retry-After": f"{RETRY_SECONDS}"}
+            )
+        urls = self._urls(self._parts(file, query), file, caller, decision)
+        return orjson.dumps({"htsget": {"format": query.format, "urls": urls}})
+
+    def _existing(self, datatype: Datatype, id: str) -> FileRecord:
+        """The file, if it exists and is of the datatype; an index is no object of this service."""
+        file = None
+        if "\0" not in id and not id.lower().endswith(INDEX_ENDINGS):
+            file = self._catalog.file(id)
+        if file is None or file.format not in FORMATS[datatype]:
+            raise Failure(404, f"there are no {datatype} of id {id[:128]!r}", kind="NotFound")
+        return file
+
+    def _allowed(self, caller: Caller, file: FileRecord) -> Decision:
+        """The decision that lets the caller have the file; 401 and 403 say where access is asked for."""
+        dataset = file.dataset
+        rule = DatasetRule(dataset.accession, dataset.tier, dataset.records, dataset.dac)
+        decision = self._policy.fetch(caller, rule, int(time.time()))
+        if decision.allowed:
+            return decision
+        where = f"access is requested at {self._public_url}/datasets/{quote(dataset.accession)}"
+        if decision.authenticate:
+            message = f"{file.id} needs a bearer token; {where}"
+            raise Failure(
+                401, message, kind="InvalidAuthentication", headers={"WWW-Authenticate": 'Bearer realm="gsanode"'}
+            )
+        raise Failure(403, f"{file.id} is not granted to you ({decision.reason}); {where}", kind="PermissionDenied")
+
+    def _parts(self, file: FileRecord, query: Query) -> list[Part]:
+        try:
+            stored = self._stored(file)
+            if query.header_only:
+                return self._slicer.header(query.format, stored)
+            if query.regions is None:
+                return self._slicer.whole(query.format, stored)
+            index = self._catalog.file(file.index) if file.index else None
+            return self._slicer.slice(query.format, stored, self._stored(index) if index else None, query.regions)
+        except UnknownReference as error:
+            raise Failure(404, f"{file.id}: {error}", kind="NotFound") from error
+        except MissingIndex as error:
+            raise invalid(f"{file.id}: {error}") from error
+        except SliceError as error:
+            log.error("sequence_file_damaged", file=file.id, index=file.index, reason=str(error))
+            raise Failure(500, f"{file.id} or its index is damaged; the operator has been told") from error
+
+    def _stored(self, file: FileRecord) -> Stored:
+        """The file's bytes. Its id and size say which content it is: other bytes have another id."""
+        source = self._open_source(file)
+        if source.size != file.size:
+            log.error("archived_file_changed", file=file.id, size=source.size, registered=file.size)
+            raise Failure(500, f"the bytes of {file.id} are not those registered; the operator has been told")
+        return Stored(source, (file.id, file.size))
+
+    def _urls(self, parts: Sequence[Part], file: FileRecord, caller: Caller, decision: Decision) -> list[Body]:
+        """The items of ``urls``; they have a class only if each has one (HTS-41)."""
+        classed = all(part.section for part in parts)
+        urls: list[Body] = []
+        for part in parts:
+            shown: Mapping[str, str] = {"class": part.section} if classed and part.section else {}
+            if isinstance(part, Inline):
+                urls.append({"url": f"data:;base64,{base64.b64encode(part.data).decode()}", **shown})
+                continue
+            for first, last in _ranges(part.start, part.end):
+                urls.append({"url": self._byte_url(file, caller, decision, first, last), **shown})
+        return urls
+
+
+def _ranges(start: int, end: int) -> Iterable[tuple[int, int]]:
+    """Inclusive ranges of at most ``LARGEST_URL`` bytes."""
+    for first in range(start, end, LARGEST_URL):
+        yield first, min(first + LARGEST_URL, end) - 1
+
+
+def _parameters() -> list[tuple[str, str]]:
+    """Names and values of the URL's query in their order, repeated and unknown ones too."""
+    return parse_qsl(connexion.request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
