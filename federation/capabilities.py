@@ -28,7 +28,7 @@ class Capability:
         object.__setattr__(self, "prefixes", frozenset(p for p, colon, _ in (i.partition(":") for i in ids) if colon))
 
     def fit(self, filter_id: str) -> int:
-        """How well a filter fits: 2 listed, 1 another term of a vocabulary in use (its descendants may be listed), 0."""
+        """How well a filter fits: 2 it is listed, 1 its vocabulary is in use (a descendant may be listed), 0 not."""
         if filter_id in self.terms:
             return 2
         prefix, colon, _ = filter_id.partition(":")

@@ -73,8 +73,8 @@ def _leaves(partner: str | None, granularity: str) -> str:
         public = "whether there are any, or how many, under the node's floor"
     else:
         public = (
-            f"16-byte pseudonyms of this question only, under a key shared with {partner} that the gateway does not have;"
-            " nothing below the node's floor"
+            f"16-byte pseudonyms of this question only, under a key of {partner} and the node that the gateway"
+            " does not have; nothing below the node's floor"
         )
     if granularity != "record":
         return public

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import anyio.to_thread
 import connexion
 
 from federation.bearer import bearer
@@ -128,7 +129,8 @@ class Search:
                 "nonce": body["nonce"],
             }
             url = self._nodes.members[node].url
-            asks[node] = Ask(url + path, signed, {"Authorization": f"Bearer {self._assertion(url, claims)}"})
+            assertion = await anyio.to_thread.run_sync(self._assertion, url, claims)
+            asks[node] = Ask(url + path, signed, {"Authorization": f"Bearer {assertion}"})
         replies = await self._nodes.ask_as_gateway(asks, time.monotonic() - started)
         return {**replies, **refused}
 

@@ -44,7 +44,7 @@ class Record(Protocol):
     """What there is to fetch of an individual."""
 
     def __call__(self, accession: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
-        """By data set: ``drs`` (URIs), ``htsget`` (URLs) and ``dicomweb`` (study URLs); empty for who does not exist."""
+        """By data set: ``drs`` (URIs), ``htsget`` and ``dicomweb`` (URLs); empty for who does not exist."""
         ...
 
 
@@ -173,7 +173,7 @@ class Side:
         now = int(self.clock())
         rules = self.rules()
         seen = {rule.accession: self.granularity(caller, rule, now, genotypes=genotypes) for rule in rules}
-        strictest = min(seen.values(), key=lambda granularity: ORDER[granularity], default="count")
+        strictest: Granularity = min(seen.values(), key=lambda granularity: ORDER[granularity], default="count")
         return Access(strictest, seen, rules)
 
     def _shown(self, body: Mapping[str, Any], nonce: bytes, found: People, access: Access) -> dict[str, Any]:

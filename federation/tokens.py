@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
+import anyio.to_thread
 import structlog
 
 from federation import bodies
@@ -72,6 +73,7 @@ class BrokerExchange:
         :raises ExchangeRefused: no token for this audience.
         :raises BrokerUnavailable: no sensible answer.
         """
+        assertion = await anyio.to_thread.run_sync(self.assertion, self.token_url, {})
         form = {
             "grant_type": GRANT,
             "subject_token": token,
@@ -79,7 +81,7 @@ class BrokerExchange:
             "requested_token_type": ACCESS_TOKEN,
             "audience": audience,
             "client_assertion_type": JWT_BEARER,
-            "client_assertion": self.assertion(self.token_url, {}),
+            "client_assertion": assertion,
         }
         try:
             async with (
