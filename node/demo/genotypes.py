@@ -65,10 +65,10 @@ IMPACT = {
 
 
 def write_vcf(path: Path, names: Sequence[str], stream: int, *, random_sites: int = 2500) -> None:
-    """Write ``path`` (bgzip) and its tabix index for the people ``names``; ``stream`` separates one file from another."""
+    """Write ``path`` (bgzip) and its tabix index for the people ``names``; each ``stream`` gives other genotypes."""
     chance = np.random.default_rng([SEED, 2, stream])
     sites = _sites(np.random.default_rng([SEED, 3]), random_sites, 2 * len(names))
-    with pysam.BGZFile(str(path), "wb") as out:
+    with pysam.BGZFile(str(path), "wb", None) as out:
         out.write(_header(names).encode())
         for site in sites:
             out.write(_line(site, len(names), chance).encode())

@@ -18,7 +18,7 @@ import numpy as np
 import pydicom
 from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
 from node.demo.plan import SEED
 
@@ -49,9 +49,9 @@ class Scan:
     organs: tuple[tuple[float, float, float, int], ...]
 
     @property
-    def storage(self) -> str:
-        """SOP class UID."""
-        return str(CTImageStorage if self.modality == "CT" else MRImageStorage)
+    def storage(self) -> UID:
+        """SOP class."""
+        return CTImageStorage if self.modality == "CT" else MRImageStorage
 
 
 CHEST = Scan("CT", "CHEST", "Chest without contrast", ((32, 20, 10, -800), (32, 44, 10, -800), (38, 34, 6, 60)))
@@ -60,10 +60,10 @@ BRAIN = Scan("MR", "BRAIN", "Brain T1", ((30, 24, 7, 300), (30, 40, 7, 300), (42
 SCANS = (CHEST, BRAIN, ABDOMEN)
 
 
-def uid(*parts: str | int) -> str:
+def uid(*parts: str | int) -> UID:
     """A UID below 2.25 (UUID-derived, PS3.5 B.2) that follows from ``parts``."""
     digest = hashlib.sha256("/".join(map(str, (SEED, *parts))).encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:15], 'big')}"
+    return UID(f"2.25.{int.from_bytes(digest[:15], 'big')}")
 
 
 def write_series(folder: Path, patient: str, sex: str, age: int, scan: Scan, day: dt.date) -> list[Path]:

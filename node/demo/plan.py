@@ -19,7 +19,7 @@ PROJECTS = {
 
 @dataclass(frozen=True, slots=True)
 class PlannedDataset:
-    """One data set of the made family. ``dac`` is empty for open sets; ``withdrawn`` sets are taken back after release."""
+    """One data set of the made family. A ``withdrawn`` set is taken back after its release."""
 
     member: str
     accession: str

@@ -43,14 +43,20 @@ def write_fastq_pair(first: Path, second: Path, genome: bytes, stream: int, *, p
     starts = chance.integers(0, len(genome) - 400, pairs)
     spans = chance.integers(220, 400, pairs)
     qualities = [bytes(row) for row in chance.integers(63, 74, (64, READ_LENGTH)).astype(np.uint8)]
-    with first.open("wb") as one, second.open("wb") as two:
-        with gzip.GzipFile("", "wb", 6, one, mtime=0) as mate1, gzip.GzipFile("", "wb", 6, two, mtime=0) as mate2:
-            for number, (start, span) in enumerate(zip(starts.tolist(), spans.tolist(), strict=True)):
-                name = f"@DEMO:{stream}:FC1:1:{1101 + number // 1000}:{start}:{number}".encode()
-                left = genome[start : start + READ_LENGTH]
-                right = genome[start + span - READ_LENGTH : start + span].translate(COMPLEMENT)[::-1]
-                mate1.write(b"%s 1:N:0:1\n%s\n+\n%s\n" % (name, left, qualities[number % 64]))
-                mate2.write(b"%s 2:N:0:1\n%s\n+\n%s\n" % (name, right, qualities[(number + 7) % 64]))
+    with _gzip(first) as mate1, _gzip(second) as mate2:
+        for number, (start, span) in enumerate(zip(starts.tolist(), spans.tolist(), strict=True)):
+            name = f"@DEMO:{stream}:FC1:1:{1101 + number // 1000}:{start}:{number}".encode()
+            left = genome[start : start + READ_LENGTH]
+            right = genome[start + span - READ_LENGTH : start + span].translate(COMPLEMENT)[::-1]
+            mate1.write(b"%s 1:N:0:1\n%s\n+\n%s\n" % (name, left, qualities[number % 64]))
+            mate2.write(b"%s 2:N:0:1\n%s\n+\n%s\n" % (name, right, qualities[(number + 7) % 64]))
+
+
+@contextmanager
+def _gzip(path: Path) -> Iterator[gzip.GzipFile]:
+    """A gzip file whose header holds neither name nor time."""
+    with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as out:
+        yield out
 
 
 def write_bam(path: Path, sample: str, regions: Mapping[str, tuple[int, int]], stream: int, *, depth: int = 12) -> None:
@@ -70,7 +76,7 @@ def write_cram(path: Path, reference: Path, sample: str, stream: int, *, depth: 
     for contig in described["SQ"]:
         contig |= {"M5": hashlib.md5(bases[contig["SN"]]).hexdigest(), "UR": reference.name}
     header = pysam.AlignmentHeader.from_dict(described)
-    options = [b"version=3.0", b"seqs_per_slice=1000"]
+    options = ["version=3.0", "seqs_per_slice=1000"]
     regions = {name: (0, len(sequence)) for name, sequence in bases.items()}
     with (
         _found_by_checksum(bases.values()),

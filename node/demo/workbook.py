@@ -64,15 +64,14 @@ class WorkbookRun:
 
 def write_workbook(path: Path, project: str, runs: Sequence[WorkbookRun]) -> None:
     """Write the sheets Sample, Experiment and Run."""
-    book = Workbook()
-    book.remove(book.active)
+    book = Workbook(write_only=True)
     for title, columns, row in (
         ("Sample", SAMPLE, _sample),
         ("Experiment", EXPERIMENT, _experiment),
         ("Run", RUN, _run),
     ):
         sheet = book.create_sheet(title)
-        sheet.append(columns)
+        sheet.append(list(columns))
         for order, run in enumerate(runs, start=1):
             sheet.append([order, *row(run, project)])
     book.save(path)
@@ -83,11 +82,10 @@ def _sample(run: WorkbookRun, project: str) -> list[object]:
 
 
 def _experiment(run: WorkbookRun, project: str) -> list[object]:
-    layout = "PAIRED" if len(run.reads) == 2 else "SINGLE"
-    return [
-        run.accession("CRX"), run.title, project, run.name, run.accession("SAMC"), run.platform, "Fragmented and ligated",
-        f"lib-{run.name}", "WGS", "GENOMIC", "RANDOM", layout, 100, 100 if layout == "PAIRED" else None, 300,
-    ]  # fmt: skip
+    paired = len(run.reads) == 2
+    of = [run.accession("CRX"), run.title, project, run.name, run.accession("SAMC")]
+    library = [run.platform, "Fragmented and ligated", f"lib-{run.name}", "WGS", "GENOMIC", "RANDOM"]
+    return [*of, *library, "PAIRED" if paired else "SINGLE", 100, 100 if paired else None, 300]
 
 
 def _run(run: WorkbookRun, project: str) -> list[object]:

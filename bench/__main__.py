@@ -1,0 +1,86 @@
+"""``python -m bench NAME [--prepare] [--quick] [--json] [--seed N]``: measure one thing beside its peer.
+
+Exit codes: 0 every target is met, 1 one is not, 3 a peer is absent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from typing import Protocol, cast
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.figure import Figure, PeerAbsent
+
+BENCHES = {"startup": "time to ready and memory of the six processes of a family"}
+FAILED, SKIPPED = 1, 3
+
+
+class Bench(Protocol):
+    """What a benchmark module offers."""
+
+    def prepare(self, seed: int) -> None:
+        """Build cached inputs."""
+
+    def run(self, *, quick: bool, seed: int) -> list[Figure]:
+        """Measure; ``quick`` ends within 45 s.
+
+        :raises PeerAbsent: if the peer is not installed.
+        """
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    asked = _arguments()
+    code = 0
+    for name in BENCHES if asked.all else [asked.name]:
+        bench = cast(Bench, importlib.import_module(f"bench.{name}"))
+        bench.prepare(asked.seed)
+        if not asked.prepare:
+            code = max(code, _measure(name, bench, asked))
+    return code
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("name", nargs="?", choices=BENCHES, help="; ".join(f"{k}: {v}" for k, v in BENCHES.items()))
+    which.add_argument("--all", action="store_true", help="every benchmark")
+    parser.add_argument("--prepare", action="store_true", help="only build the cached inputs")
+    parser.add_argument("--quick", action="store_true", help="end within 45 seconds")
+    parser.add_argument("--json", action="store_true", help="one JSON line per figure")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def _measure(name: str, bench: Bench, asked: argparse.Namespace) -> int:
+    try:
+        figures = bench.run(quick=asked.quick, seed=asked.seed)
+    except PeerAbsent as absent:
+        print(json.dumps({"name": name, "skipped": str(absent)}) if asked.json else f"{name}: skipped: {absent}")  # noqa: T201
+        return SKIPPED
+    if asked.json:
+        for figure in figures:
+            print(figure.line())  # noqa: T201
+    else:
+        _show(name, figures)
+    return 0 if all(figure.met for figure in figures) else FAILED
+
+
+def _show(name: str, figures: list[Figure]) -> None:
+    table = Table(title=name, title_justify="left")
+    for column in ("figure", "value", "peer", "ratio", "target", ""):
+        table.add_column(column)
+    for figure in figures:
+        ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
+        value = f"{figure.value:.4g} {figure.unit}"
+        table.add_row(figure.name, value, figure.peer or "", ratio, figure.target, "met" if figure.met else "missed")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
