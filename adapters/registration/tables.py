@@ -1,0 +1,22 @@
+"""What registration remembers besides the catalog: digests already computed, so that no byte is read twice."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Declarative base of the tables of registration."""
+
+
+class RememberedDigest(Base):
+    """Digests (lower-case hex) of an object as it was when ``size`` (bytes) and ``etag`` were these."""
+
+    __tablename__ = "remembered_digest"
+    store: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    etag: Mapped[str]
+    md5: Mapped[str]
+    sha256: Mapped[str]
