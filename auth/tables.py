@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Engine, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, Engine, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Document = dict[str, Any]
@@ -17,7 +17,7 @@ Document = dict[str, Any]
 class Base(DeclarativeBase):
     """Declarative base of the tables of ``auth``."""
 
-    type_annotation_map = {Document: JSON, str: String}  # noqa: RUF012 - SQLAlchemy reads this class attribute
+    type_annotation_map = {Document: JSON, int: BigInteger, str: String}  # noqa: RUF012 - SQLAlchemy reads this class attribute
 
 
 def writing(engine: Engine) -> Engine:
@@ -113,8 +113,9 @@ class OutboxMail(Base):
 
     __tablename__ = "auth_outbox"
     __table_args__ = (Index("auth_outbox_due", "sent_at", "due_at"),)
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    recipient: Mapped[str]
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    recipient: Mapped[str]  # subject of the person
+    address: Mapped[str] = mapped_column(default="")
     subject: Mapped[str]
     body: Mapped[str] = mapped_column(Text)
     created_at: Mapped[int]

@@ -1,0 +1,101 @@
+"""The audit log: append-only and hash-chained, so that any later edit, deletion or insertion is found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from auth.tables import AuditEvent, AuditHead, Document
+
+START = "0" * 64
+"""``previous`` of the first event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What :func:`verify` found.
+
+    :param events: events read.
+    :param head: digest of the last event; kept elsewhere, it also proves later that nothing was rewritten as a whole.
+    :param fault: where the chain is broken, or None.
+    """
+
+    events: int
+    head: str
+    fault: str | None
+
+
+def append(session: Session, *, at: int, actor: str, action: str, target: str, details: Document) -> None:
+    """Add an event in the caller's transaction.
+
+    :param at: epoch seconds.
+    :param actor: subject of the one who acts.
+    :param details: text and numbers; never a token, a purpose or a name.
+    """
+    head = _locked_head(session)
+    event = AuditEvent(
+        sequence=head.sequence + 1,
+        at=at,
+        actor=actor,
+        action=action,
+        target=target,
+        details=details,
+        previous=head.digest,
+        digest="",
+    )
+    event.digest = digest(event)
+    session.add(event)
+    head.sequence, head.digest = event.sequence, event.digest
+
+
+def digest(event: AuditEvent) -> str:
+    """SHA-256 (hex) over everything in ``event`` but the digest itself."""
+    covered: dict[str, Any] = {
+        name: getattr(event, name) for name in ("sequence", "at", "actor", "action", "target", "details", "previous")
+    }
+    content = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def verify(engine: Engine) -> Verification:
+    """Walk the chain from its start to its head and report the first fault."""
+    with Session(engine) as session, session.begin():
+        head = session.get(AuditHead, 1)
+        count, last = 0, START
+        for event in session.scalars(select(AuditEvent).order_by(AuditEvent.sequence).execution_options(yield_per=500)):
+            fault = _fault(event, count + 1, last)
+            if fault:
+                return Verification(count, last, fault)
+            count, last = event.sequence, event.digest
+    expected = (0, START) if head is None else (head.sequence, head.digest)
+    if (count, last) != expected:
+        return Verification(count, last, f"event {count + 1}: the chain ends before its head ({expected[0]} events)")
+    return Verification(count, last, None)
+
+
+def _fault(event: AuditEvent, sequence: int, previous: str) -> str | None:
+    if event.sequence != sequence:
+        return f"event {sequence}: missing, the next one is {event.sequence}"
+    if event.previous != previous:
+        return f"event {sequence}: does not follow the event before it"
+    if event.digest != digest(event):
+        return f"event {sequence}: was changed after it was written"
+    return None
+
+
+def _locked_head(session: Session) -> AuditHead:
+    head = session.get(AuditHead, 1, with_for_update=True)
+    if head is None:
+        try:
+            with session.begin_nested():
+                session.add(AuditHead(id=1, sequence=0, digest=START))
+        except IntegrityError:  # another process wrote the first event at the same moment
+            session.expire_all()
+        head = session.get_one(AuditHead, 1, with_for_update=True)
+    return head

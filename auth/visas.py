@@ -1,0 +1,97 @@
+"""The visa issuer of a member: visas for grants in force, and the signed list of grants that ended early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from auth import jose
+from auth.errors import InvalidToken
+from auth.keys import KeyRing, clock
+from auth.keyset import KeySet
+from auth.tables import Grant
+from auth.trust import jku
+
+VISA_TYPE = "vnd.ga4gh.visa+jwt"
+STATUS_TYPE = "visa-status+jwt"
+LIFETIME = 3600
+"""Seconds that a visa lives; less if its grant ends sooner."""
+
+STATUS_LIFETIME = 60
+_MOST_IDS = 500
+
+
+class VisaIssuer:
+    """Signs what the committees of this member granted.
+
+    :param public_url: the ``iss``.
+    :param engine: database with the grants.
+    """
+
+    def __init__(self, public_url: str, engine: Engine, keys: KeyRing, now: Callable[[], int] = clock) -> None:
+        self.public_url = public_url
+        self.keys = keys
+        self._engine = engine
+        self._now = now
+
+    def for_subject(self, subject: str) -> list[str]:
+        """A visa (document token, AAI-03) for each grant of ``subject`` in force."""
+        now = self._now()
+        query = select(Grant).where(Grant.subject == subject, Grant.revoked_at.is_(None), Grant.expires_at > now)
+        with Session(self._engine) as session:
+            grants = session.scalars(query.order_by(Grant.granted_at, Grant.jti)).all()
+        if not grants:
+            return []
+        key = self.keys.current()
+        headers = {"jku": jku(self.public_url)}
+        return [jose.sign(self._claims(grant, now), key, typ=VISA_TYPE, headers=headers) for grant in grants]
+
+    def in_force(self, jtis: Collection[str]) -> frozenset[str]:
+        """Which of these grants are in force now; asked at every decision, never cached."""
+        wanted = sorted(set(jtis))[:_MOST_IDS]
+        query = select(Grant.jti).where(
+            Grant.jti.in_(wanted), Grant.revoked_at.is_(None), Grant.expires_at > self._now()
+        )
+        with Session(self._engine) as session:
+            return frozenset(session.scalars(query))
+
+    def status(self) -> str:
+        """The signed status list: ``jti`` of grants ended early of which a visa may still be about; valid 60 s."""
+        now = self._now()
+        query = select(Grant.jti).where(Grant.revoked_at > now - LIFETIME - jose.SKEW).order_by(Grant.jti)
+        with Session(self._engine) as session:
+            revoked = list(session.scalars(query))
+        claims = {"iss": self.public_url, "iat": now, "exp": now + STATUS_LIFETIME, "revoked": revoked}
+        return jose.sign(claims, self.keys.current(), typ=STATUS_TYPE)
+
+    def _claims(self, grant: Grant, now: int) -> dict[str, object]:
+        return {
+            "iss": self.public_url,
+            "sub": grant.subject,
+            "iat": now,
+            "exp": min(now + LIFETIME, grant.expires_at),
+            "jti": grant.jti,
+            "ga4gh_visa_v1": {
+                "type": "ControlledAccessGrants",
+                "asserted": min(grant.granted_at, now),
+                "value": f"{self.public_url}/datasets/{grant.dataset}",
+                "source": f"{self.public_url}/dac/{grant.committee}",
+                "by": "dac",
+            },
+        }
+
+
+def read_status(token: str, issuer: str, keys: KeySet, now: int) -> frozenset[str]:
+    """The revoked ``jti`` of a status list of ``issuer``.
+
+    :raises InvalidToken: not its list, or older than 60 s.
+    """
+    claims = jose.verify(token, keys, typ={STATUS_TYPE}, max_bytes=4 * 1024 * 1024, now=now).claims
+    revoked = claims.get("revoked")
+    if claims.get("iss") != issuer or not isinstance(revoked, list) or not all(isinstance(j, str) for j in revoked):
+        raise InvalidToken("not a status list of this issuer")
+    if jose.numeric(claims, "exp") - jose.numeric(claims, "iat") > STATUS_LIFETIME:
+        raise InvalidToken("the status list claims to be valid too long")
+    return frozenset(revoked)
