@@ -82,7 +82,11 @@ class Mail(Strict):
 
 
 class MemberSettings(ProcessSettings):
-    """A member process."""
+    """A member process.
+
+    ``url_key`` (hex, 32 bytes) signs byte URLs; every process of the member shares it. ``url_seconds`` is the longest
+    life of such a URL.
+    """
 
     kind: Literal["member"]
     member: str
@@ -94,6 +98,7 @@ class MemberSettings(ProcessSettings):
     partners: tuple[JoinPartner, ...] = ()
     floor: Floor = Floor()
     mail: Mail = Mail()
+    url_key: str = Field(pattern=r"^[0-9a-f]{64}$")
     url_seconds: int = Field(default=900, ge=10, le=3600)
 
 

@@ -28,18 +28,19 @@ def service_info(
     organization: Organization,
     description: str = "",
     environment: str = "prod",
+    group: str = "org.ga4gh",
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The document.
 
     :param id: globally unique, reverse-domain (SVI-05).
-    :param artifact: registered artifact of ``org.ga4gh`` (SVI-04), or of our own group when not registered.
+    :param artifact: registered artifact of ``org.ga4gh`` (SVI-04), or of our own ``group`` when not registered.
     :param standard_version: version of the standard; ``version`` is this deployment's own (SVI-03).
     """
     return {
         "id": id,
         "name": name,
-        "type": {"group": "org.ga4gh", "artifact": artifact, "version": standard_version},
+        "type": {"group": group, "artifact": artifact, "version": standard_version},
         "description": description,
         "organization": {"id": organization.id, "name": organization.name, "url": organization.url},
         "version": version(DISTRIBUTION),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from web.settings import Listen, OrganizationSettings, ProcessSettings, Strict
 
 Kind = Literal["public", "confidential"]
 GrantType = Literal[
@@ -41,11 +43,7 @@ Url = Annotated[str, AfterValidator(_safe_url)]
 Identity = Annotated[str, AfterValidator(_safe_url), AfterValidator(_no_trailing_slash)]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ClientSettings(_Settings):
+class ClientSettings(Strict):
     """One OAuth client.
 
     ``redirect_uris`` are compared as whole strings. A confidential client proves itself with a secret or with a key
@@ -77,7 +75,7 @@ class ClientSettings(_Settings):
         return self
 
 
-class IssuerSettings(_Settings):
+class IssuerSettings(Strict):
     """A visa issuer the broker collects from; ``visas_url`` + subject gives a person's visas."""
 
     issuer: Identity
@@ -91,7 +89,7 @@ class IssuerSettings(_Settings):
         return given
 
 
-class Lifetimes(_Settings):
+class Lifetimes(Strict):
     """How long things live, in seconds."""
 
     code: int = Field(default=60, ge=1, le=600)
@@ -107,7 +105,7 @@ class Lifetimes(_Settings):
     late_issuer: float = Field(default=30.0, ge=0)  # an issuer that missed the limit is left out this long
 
 
-class PasswordSettings(_Settings):
+class PasswordSettings(Strict):
     """Cost of argon2id, and when an account is locked; the defaults follow OWASP's recommendation."""
 
     time_cost: int = Field(default=2, ge=1)
@@ -117,14 +115,7 @@ class PasswordSettings(_Settings):
     lock_seconds: int = Field(default=900, ge=1)
 
 
-class Listen(_Settings):
-    """Where the process listens."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8081, ge=0, le=65535)
-
-
-class BrokerSettings(_Settings):
+class BrokerSettings(ProcessSettings):
     """Everything of ``kind: broker``. ``public_url`` is the issuer, compared as a whole string.
 
     ``audiences`` says, per member, the issuers which that member trusts: a token made for that member releases no
@@ -134,8 +125,10 @@ class BrokerSettings(_Settings):
     kind: Literal["broker"] = "broker"
     public_url: Identity
     name: str = "GSA Family"
-    listen: Listen = Listen()
-    database: str
+    listen: Listen = Listen(port=8081)
+    organization: OrganizationSettings = OrganizationSettings(
+        id="cn.ac.cncb", name="China National Center for Bioinformation", url="https://www.cncb.ac.cn"
+    )
     clients: tuple[ClientSettings, ...] = ()
     issuers: tuple[IssuerSettings, ...] = ()
     audiences: dict[Identity, tuple[Identity, ...]] = Field(default_factory=dict)

@@ -19,6 +19,7 @@ stores:
   archive: {kind: local, root: /tmp}
 broker: {issuer: http://127.0.0.1:8081, client_id: gsa}
 trust: []
+url_key: abababababababababababababababababababababababababababababababab
 """
 
 
