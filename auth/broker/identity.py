@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import Any
 
 from authlib.oidc.core.grants import OpenIDCode
 
 from auth import jose
 from auth.broker import accounts
-
-
-def half_hash(token: str) -> str:
-    """``at_hash`` for ES256: left half of the SHA-256 of the access token, base64url (OpenID Connect Core 3.1.3.6)."""
-    return base64.urlsafe_b64encode(hashlib.sha256(token.encode("ascii")).digest()[:16]).rstrip(b"=").decode()
+from auth.openid import half_hash
 
 
 def profile(engine: Any, sub: str, scope: str) -> dict[str, str]:
