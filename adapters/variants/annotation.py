@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 # Effects that name a gene in whose neighbourhood the allele lies, not one that it lies in.
@@ -44,18 +44,26 @@ def one_letter(protein_change: str) -> str:
     return THREE.sub(lambda three: LETTERS[three[0]], change)
 
 
-def gene_changes(layout: Layout, text: str, alleles: Iterable[str]) -> frozenset[tuple[str, str]]:
-    """Pairs of gene symbol and amino-acid change (or empty) of the entries about any of ``alleles``.
+def written(layout: Layout, ref: str, alts: Sequence[str], alt: str) -> str:
+    """How the annotator writes an ALT: SnpEff as in the file; VEP without the first base that all alleles share.
 
-    :param alleles: the ways in which the annotator may write the allele: the ALT as in the file, or without its
-        first base (VEP; ``-`` for nothing left).
+    VEP does so where any allele is an insertion or deletion, and writes ``-`` for nothing left.
     """
-    wanted, found = frozenset(alleles), set()
+    alleles = (ref, *alts)
+    same_first = len({allele[:1] for allele in alleles}) == 1
+    if layout.key == "ANN" or not same_first or len({len(allele) for allele in alleles}) == 1:
+        return alt
+    return alt[1:] or "-"
+
+
+def gene_changes(layout: Layout, text: str, allele: str) -> frozenset[tuple[str, str]]:
+    """Pairs of gene symbol and amino-acid change (or empty) of the entries about ``allele`` (see :func:`written`)."""
+    found = set()
     for entry in text.split(","):
         values = entry.split("|")
         gene = _field(layout, values, "SYMBOL")
         effects = frozenset(_field(layout, values, "Consequence").split("&"))
-        if gene and _field(layout, values, "Allele") in wanted and not effects <= OUTSIDE:
+        if gene and _field(layout, values, "Allele") == allele and not effects <= OUTSIDE:
             found.add((gene, one_letter(_field(layout, values, "HGVSp"))))
     return frozenset(found)
 

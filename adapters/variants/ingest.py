@@ -21,7 +21,7 @@ from adapters.variants.alleles import (
     sequence_allele,
     symbolic_allele,
 )
-from adapters.variants.annotation import Layout, gene_changes, layouts
+from adapters.variants.annotation import Layout, gene_changes, layouts, written
 from adapters.variants.assemblies import Contig, GenomeAssembly, UnknownContig
 from adapters.variants.carriers import encode
 from adapters.variants.header import genome_of
@@ -175,19 +175,18 @@ class RecordRows:
         allele = _allele(record, index)
         if allele.end > contig.length:
             raise InvalidAllele(f"ends at {allele.end}, behind the end of {contig.name} ({contig.length})")
-        about = self._annotations(record, record.alts[index], allele)
+        about = self._annotations(record, record.alts[index])
         key = {"release": self._release, "contig": contig.name, "start": allele.start, "number": self._number}
         self._number += 1
         batch.variants.append(key | _columns(allele, about) | _counts(called))
         batch.annotations += [key | {"gene": gene, "aminoacid": change} for gene, change in sorted(about)]
 
-    def _annotations(self, record: Record, alt: str, allele: Allele) -> frozenset[tuple[str, str]]:
-        written = {alt, alt[1:] or "-", allele.alt or "-"}
+    def _annotations(self, record: Record, alt: str) -> frozenset[tuple[str, str]]:
         found: frozenset[tuple[str, str]] = frozenset()
         for layout in self._layouts:
             text = record.info.get(layout.key)
             if text:
-                found |= gene_changes(layout, str(text), written)
+                found |= gene_changes(layout, str(text), written(layout, record.ref, record.alts, alt))
         return found
 
 

@@ -139,7 +139,10 @@ def _narrowing(criteria: Criteria, part: Part) -> Iterator[ColumnElement[bool]]:
 
 
 def _annotated(criteria: Criteria, part: Part) -> ColumnElement[bool]:
-    """The gene and the change must be said of each other: V600E of this gene, not of an overlapping one."""
+    """The gene and the change must be said of each other: V600E of this gene, not of an overlapping one.
+
+    What a file does not say of an allele is not known of its people: an unannotated file has no hits.
+    """
     numbers = select(VariantAnnotation.number).where(
         VariantAnnotation.release == part.release, VariantAnnotation.contig == part.contig
     )

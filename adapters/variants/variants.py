@@ -12,7 +12,7 @@ from pyroaring import BitMap
 from sqlalchemy import Connection, Engine
 
 from adapters.variants import merge, search
-from adapters.variants.assemblies import UnknownAssembly, assembly
+from adapters.variants.assemblies import LONGEST, UnknownAssembly, assembly
 from adapters.variants.carriers import Mask, union
 from adapters.variants.merge import MergedAllele
 from adapters.variants.model import Page, Variant
@@ -90,14 +90,14 @@ class Variants:
     def variant(self, internal_id: str, datasets: Collection[str], visible: BitMap) -> Variant | None:
         """The allele of an internal id (see :attr:`Variant.id`), None if it does not exist."""
         named = INTERNAL_ID.fullmatch(internal_id)
-        if not named or int(named["start"]) > 2**31 - 1:
+        if not named or int(named["start"]) >= LONGEST:
             return None
         try:
             genome = assembly(named["assembly"]).name
         except UnknownAssembly:
             return None
         start = int(named["start"])
-        criteria = Criteria(Place.BRACKET, genome, named["contig"], bracket=(start, start + 1, 0, 2**31))
+        criteria = Criteria(Place.BRACKET, genome, named["contig"], bracket=(start, start + 1, 0, LONGEST))
         with self._snapshot() as connection:
             asked = search.parts(connection, criteria, datasets)
             for allele in self._alleles(connection, criteria, asked, SHOWN):
