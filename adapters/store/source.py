@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
+from typing import TYPE_CHECKING
+
 from adapters.store.protocol import ArchiveStore, ChangedObject
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+
+
+READ_AHEAD = 1 << 16  # bytes
 
 
 class ByteSource:
@@ -23,3 +33,37 @@ class ByteSource:
         if len(piece) < min(length, self.size - offset):
             raise ChangedObject(f"{self.key!r} is shorter than the {self.size} bytes it had")
         return piece
+
+    def open(self) -> io.BufferedReader:
+        """The object as a seekable binary file; small reads are gathered."""
+        return io.BufferedReader(_Raw(self), READ_AHEAD)
+
+
+class _Raw(io.RawIOBase):
+    """What ``io.BufferedReader`` needs of a source."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self.name = source.key
+        self._source = source
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._source.size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer)
+        piece = self._source.read(self._position, len(view))
+        view[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
