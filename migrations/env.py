@@ -11,7 +11,6 @@ context.configure(
     connection=attributes["connection"],
     target_metadata=metadata(attributes["kind"]),
     transactional_ddl=True,
-    render_as_batch=True,
 )
 with context.begin_transaction():
     context.run_migrations()

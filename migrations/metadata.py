@@ -15,12 +15,14 @@ def metadata(kind: Kind) -> list[MetaData]:
         return [auth.tables.Base.metadata]
     if kind == "broker":
         import auth.broker.tables
+        import auth.sessions
 
-        return [auth.tables.Base.metadata, auth.broker.tables.Base.metadata]
+        return [auth.tables.Base.metadata, auth.sessions.Base.metadata, auth.broker.tables.Base.metadata]
     import adapters.catalog.models
     import adapters.registration.tables
     import adapters.terms.tables
     import adapters.variants.tables
+    import auth.sessions
     import federation.tables
 
     return [
@@ -29,5 +31,6 @@ def metadata(kind: Kind) -> list[MetaData]:
         adapters.terms.tables.Base.metadata,
         adapters.variants.tables.Base.metadata,
         auth.tables.Base.metadata,
+        auth.sessions.Base.metadata,
         federation.tables.Base.metadata,
     ]

@@ -19,6 +19,7 @@ COMMANDS = {
     "variants": ("node.commands.variants", "variants", "load variants into the Beacon index"),
     "ontology": ("node.commands.ontology", "ontology", "load ontologies for filters with descendants"),
     "dac": ("node.commands.dac", "dac", "data access committees"),
+    "audit": ("node.commands.audit", "audit", "the chain of audit events"),
     "account": ("node.commands.account", "account", "local accounts of a broker"),
     "token": ("node.commands.token", "token", "sign in without a browser and print a token"),
     "login": ("node.commands.token", "login", "sign in with the device flow"),
@@ -42,7 +43,9 @@ class Commands(typer.core.TyperGroup):
         return typer.main.get_command(app) if isinstance(app, typer.Typer) else app
 
 
-app = typer.Typer(cls=Commands, help=__doc__, no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    cls=Commands, help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 
 
 @app.callback()

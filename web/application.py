@@ -23,6 +23,7 @@ from web.health import Check, Health, Metrics, Observe
 log = structlog.get_logger(__name__)
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+Middleware = Callable[[ASGIApp], ASGIApp]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Assembly:
     :param pages: a Flask application for everything else, or None.
     :param checks: readiness checks by name.
     :param lifespans: contexts held open while the process serves (sessions, loops).
+    :param middlewares: wrapped around everything, the first innermost.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Assembly:
     pages: Any | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     lifespans: Sequence[Lifespan] = ()
+    middlewares: Sequence[Middleware] = ()
 
 
 def create_application(assembly: Assembly) -> ASGIApp:
@@ -74,7 +77,10 @@ def create_application(assembly: Assembly) -> ASGIApp:
     )
     application.router.redirect_slashes = False
     application.router.default = elsewhere
-    return Observe(application, metrics, log.info)
+    wrapped: ASGIApp = application
+    for middleware in assembly.middlewares:
+        wrapped = middleware(wrapped)
+    return Observe(wrapped, metrics, log.info)
 
 
 def _areas(routes: Sequence[BaseRoute]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from pydantic import BaseModel
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
@@ -19,7 +20,7 @@ from migrations.schema import SchemaError, check
 from node.settings import MemberSettings
 from web.settings import SettingsError, load
 
-KINDS = {"member": MemberSettings, "broker": BrokerSettings, "gateway": GatewaySettings}
+KINDS: dict[str, type[BaseModel]] = {"member": MemberSettings, "broker": BrokerSettings, "gateway": GatewaySettings}
 Settings = MemberSettings | BrokerSettings | GatewaySettings
 
 Config = Annotated[Path, typer.Option("--config", help="configuration of the process (YAML)", dir_okay=False)]
