@@ -19,6 +19,7 @@ UNPLACED = -1
 SEVERAL = -2
 FIELDS = 6
 LARGEST = 1 << 62
+LARGEST_TEXT = 1 << 25  # bytes, inflated: a million slices
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,6 @@ class ContainerIndex:
 
     def overlapping(self, reference: int, start: int, end: int | None) -> set[int]:
         """Bytes at which the containers begin that may hold records of a region (0-based, half-open)."""
-        if end is not None and start >= end:
-            return set()
         several = self.slices.get(SEVERAL)
         found = set(several.containers) if several else set()
         own = self.slices.get(reference)
@@ -81,9 +80,11 @@ class ContainerIndex:
 def parse_crai(data: bytes) -> ContainerIndex:
     """Parse a CRAI, gzipped or plain.
 
-    :raises DamagedIndex: if a line is not six integers, or the file is cut off.
+    :raises DamagedIndex: if a line is not six integers, or the file is cut off or too long.
     """
-    text = inflated(data) if data[:2] == b"\x1f\x8b" else data
+    text = inflated(data, LARGEST_TEXT) if data[:2] == b"\x1f\x8b" else data
+    if len(text) > LARGEST_TEXT:
+        raise DamagedIndex(f"the CRAI has {len(text)} bytes; at most {LARGEST_TEXT} are read")
     entries: dict[int, list[tuple[int, int, int]]] = {}
     for number, line in enumerate(text.splitlines(), 1):
         reference, start, bases, container = _entry(line, number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LARGEST_HEADER = 1 << 28  # bytes, inflated
+LARGEST_HEADER = 1 << 27  # bytes, inflated
 
 
 @dataclass(frozen=True)

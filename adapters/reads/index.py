@@ -12,14 +12,17 @@ import zlib
 from array import array
 from typing import Final
 
-from adapters.reads.binning import BinnedIndex, Reference, first_bin
+from adapters.reads.binning import BinnedIndex, Bins, first_bin
 from adapters.reads.errors import DamagedIndex
 
-LARGEST_INDEX: Final = 1 << 28  # bytes, inflated; the CSI of the largest plant genomes stays below
+LARGEST_INDEX: Final = 1 << 27  # bytes, inflated; the CSI of the largest plant genomes stays below
 BAI_SHIFT, BAI_DEPTH = 14, 5
 DEEPEST: Final = 9  # bin numbers have 31 bits
 WIDEST_SHIFT: Final = 30
 TABIX_FIELDS: Final = 28
+MOST_REFERENCES: Final = 1 << 22  # contigs of the most fragmented assemblies
+_BIN = struct.Struct("<II")  # number, chunks
+_CSI_BIN = struct.Struct("<IQI")  # number, first record, chunks
 
 
 def parse_index(data: bytes) -> BinnedIndex:
@@ -42,13 +45,13 @@ def parse_index(data: bytes) -> BinnedIndex:
     raise DamagedIndex("the index is neither BAI nor CSI nor TBI")
 
 
-def inflated(data: bytes) -> bytes:
+def inflated(data: bytes, limit: int = LARGEST_INDEX) -> bytes:
     """All members of a gzip file, one after the other.
 
-    :raises DamagedIndex: if it is broken, or inflates to more than 256 MiB.
+    :raises DamagedIndex: if it is broken, or inflates to more than ``limit`` bytes.
     """
     pieces: list[bytes] = []
-    left = LARGEST_INDEX
+    left = limit
     while data:
         member = zlib.decompressobj(wbits=31)
         try:
@@ -57,7 +60,7 @@ def inflated(data: bytes) -> bytes:
             raise DamagedIndex(f"the index cannot be inflated: {error}") from error
         left -= len(pieces[-1])
         if left < 0:
-            raise DamagedIndex(f"the index inflates to more than {LARGEST_INDEX} bytes")
+            raise DamagedIndex(f"the index inflates to more than {limit} bytes")
         if not member.eof:
             raise DamagedIndex("the index is cut off")
         data = member.unused_data
@@ -66,15 +69,13 @@ def inflated(data: bytes) -> bytes:
 
 def _bai(data: bytes) -> BinnedIndex:
     (count,) = struct.unpack_from("<I", data, 4)
-    references = _references(data, 8, count, BAI_DEPTH, csi=False)
-    return BinnedIndex(BAI_SHIFT, BAI_DEPTH, references, None, len(data))
+    return BinnedIndex(BAI_SHIFT, BAI_DEPTH, True, _binned(data, 8, count), None, len(data))
 
 
 def _tbi(data: bytes) -> BinnedIndex:
     (count,) = struct.unpack_from("<I", data, 4)
     names, at = _tabix_names(data, 8)
-    references = _references(data, at, count, BAI_DEPTH, csi=False)
-    return BinnedIndex(BAI_SHIFT, BAI_DEPTH, references, names, len(data))
+    return BinnedIndex(BAI_SHIFT, BAI_DEPTH, True, _binned(data, at, count), names, len(data))
 
 
 def _csi(data: bytes) -> BinnedIndex:
@@ -83,8 +84,8 @@ def _csi(data: bytes) -> BinnedIndex:
         raise DamagedIndex(f"the CSI has min_shift {min_shift} and depth {depth}")
     names = _tabix_names(data[: 16 + extra], 16)[0] if extra >= TABIX_FIELDS else None
     (count,) = struct.unpack_from("<I", data, 16 + extra)
-    references = _references(data, 20 + extra, count, depth, csi=True)
-    return BinnedIndex(min_shift, depth, references, names, len(data))
+    bins = _binned_csi(data, 20 + extra, count, depth)
+    return BinnedIndex(min_shift, depth, False, bins, names, len(data))
 
 
 def _tabix_names(data: bytes, at: int) -> tuple[tuple[str, ...], int]:
@@ -97,50 +98,57 @@ def _tabix_names(data: bytes, at: int) -> tuple[tuple[str, ...], int]:
     return tuple(name.decode("utf-8", "replace") for name in names), end
 
 
-def _references(data: bytes, at: int, count: int, depth: int, *, csi: bool) -> tuple[Reference, ...]:
-    references: list[Reference] = []
-    for _ in range(count):
-        reference, at = _reference(data, at, depth, csi)
-        references.append(reference)
-    return tuple(references)
+def _binned(data: bytes, at: int, count: int) -> Bins:
+    """Bins and windows of ``count`` references, as BAI and TBI have them."""
+    bins = Bins()
+    known = first_bin(BAI_DEPTH + 1)
+    for _ in range(_believable(count)):
+        at = _reference(data, at, _BIN, known, bins)
+        (windows,) = struct.unpack_from("<I", data, at)
+        bins.windows.extend(_integers(data, at + 4, windows))
+        at += 4 + 8 * windows
+        bins.end_reference()
+    return bins
 
 
-def _reference(data: bytes, at: int, depth: int, csi: bool) -> tuple[Reference, int]:
+def _binned_csi(data: bytes, at: int, count: int, depth: int) -> Bins:
+    """Bins of ``count`` references, as CSI has them."""
+    bins = Bins()
+    known = first_bin(depth + 1)
+    for _ in range(_believable(count)):
+        at = _reference(data, at, _CSI_BIN, known, bins)
+        bins.end_reference()
+    return bins
+
+
+def _believable(count: int) -> int:
+    if count > MOST_REFERENCES:
+        raise DamagedIndex(f"the index claims {count} references; at most {MOST_REFERENCES} are read")
+    return count
+
+
+def _reference(data: bytes, at: int, entry: struct.Struct, known: int, bins: Bins) -> int:
+    """Append the bins of a reference; the place after them.
+
+    :param known: numbers from here on are not bins; one of them holds counts.
+    """
     (count,) = struct.unpack_from("<I", data, at)
     at += 4
-    known = first_bin(depth + 1)  # numbers from here on are not bins; one of them holds counts
-    found: list[tuple[int, int, int, int]] = []  # number, first overlapping record, place of chunks, number of chunks
+    found: list[int] = []  # number and place in one integer: a million of them take little memory and sort fast
     for _ in range(count):
-        if csi:
-            number, first, chunks = struct.unpack_from("<IQI", data, at)
-            at += 16
-        else:
-            number, chunks = struct.unpack_from("<II", data, at)
-            first = 0
-            at += 8
-        if at + 16 * chunks > len(data):
-            raise DamagedIndex(f"the chunks of bin {number} are cut off")
-        if number < known:
-            found.append((number, first, at, chunks))
-        at += 16 * chunks
-    linear = array("Q")
-    if not csi:
-        (windows,) = struct.unpack_from("<I", data, at)
-        at += 4
-        linear = _integers(data, at, windows)
-        at += 8 * windows
-    return _assembled(data, found, linear, csi), at
-
-
-def _assembled(data: bytes, found: list[tuple[int, int, int, int]], linear: array[int], csi: bool) -> Reference:
-    found.sort()
-    bins, begins, chunks, firsts = array("I"), array("L", [0]), array("Q"), array("Q")
-    for number, first, at, count in found:
-        bins.append(number)
-        firsts.append(first)
-        chunks.extend(_integers(data, at, 2 * count))
-        begins.append(begins[-1] + count)
-    return Reference(bins, begins, chunks, firsts if csi else None, linear)
+        number, *_, chunks = entry.unpack_from(data, at)
+        if number < known and chunks:
+            found.append(number << 32 | at)
+        at += entry.size + 16 * chunks
+    if at > len(data):
+        raise DamagedIndex("the chunks of the index are cut off")
+    for place in sorted(found):
+        number, *first, chunks = entry.unpack_from(data, place & 0xFFFFFFFF)
+        bins.numbers.append(number)
+        bins.firsts.extend(first)
+        bins.chunks.extend(_integers(data, (place & 0xFFFFFFFF) + entry.size, 2 * chunks))
+        bins.begins.append(bins.begins[-1] + chunks)
+    return at
 
 
 def _integers(data: bytes, at: int, count: int) -> array[int]:

@@ -39,12 +39,18 @@ class Format(StrEnum):
 class Region:
     """Bases ``start`` (0-based, inclusive) to ``end`` (exclusive; None: to the end of the reference).
 
+    An ``end`` equal to ``start`` asks for the records that lie around that point.
     ``reference`` is a name of the file's header, or ``*`` for the reads of a BAM or CRAM that have no place.
     """
 
     reference: str
     start: int = 0
     end: int | None = None
+
+    @property
+    def stop(self) -> int | None:
+        """``end``, but never before the base after ``start``."""
+        return None if self.end is None else max(self.end, self.start + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +179,7 @@ def _containers(
         if region.reference == UNPLACED:
             wanted |= index.unplaced()
         elif region.reference in header.references:
-            wanted |= index.overlapping(header.references[region.reference], region.start, region.end)
+            wanted |= index.overlapping(header.references[region.reference], region.start, region.stop)
         else:
             raise UnknownReference(region.reference)
     major = cram.version(source)
@@ -200,7 +206,7 @@ def _records(
         if _asks_unplaced(format, region):
             chunks.append((index.after_placed, end << 16))
         elif region.reference in numbers:
-            chunks += index.chunks(numbers[region.reference], region.start, region.end)
+            chunks += index.chunks(numbers[region.reference], region.start, region.stop)
         elif region.reference not in header.references:
             raise UnknownReference(region.reference)
     inside = [(max(begin, header.end), stop) for begin, stop in chunks]
