@@ -38,7 +38,10 @@ ORGANISMS = (
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """A file of a member's archive: ``path`` is relative to the member's tree, ``about`` names the people in it."""
+    """A file of a member's archive: ``path`` is relative to the member's tree, ``about`` names the people in it.
+
+    ``patient`` is the patient id of an image that shows nobody of the family.
+    """
 
     member: str
     dataset: str
@@ -49,6 +52,7 @@ class Archived:
     about: tuple[Person, ...] = ()
     organism: str = ""
     index_of: str = ""
+    patient: str = ""
 
 
 class MadeArchive:
@@ -210,8 +214,9 @@ class MadeArchive:
                 for path in images.write_series(folder, person.name, person.sex, person.age, scan, day):
                     relative = str(path.relative_to(self.root / "obia"))
                     yield Archived("obia", person.scanned, "", relative, scan.description, "dicom", (person,))
-        for path in images.copy_package_files(self._folder("obia", "OBIA900001") / "package"):
-            yield Archived("obia", "OBIA900001", "", str(path.relative_to(self.root / "obia")), path.stem, "dicom")
+        for path, patient in images.copy_package_files(self._folder("obia", "OBIA900001") / "package"):
+            relative = str(path.relative_to(self.root / "obia"))
+            yield Archived("obia", "OBIA900001", "", relative, path.stem, "dicom", patient=patient)
 
 
 def md5(path: Path) -> str:

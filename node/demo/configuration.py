@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ import yaml
 
 from node.demo.directory import atomic_write
 
+Roots = Mapping[str, Mapping[str, Path]]
+
 MEMBERS = ("gsa", "gsa-human", "omix", "obia")
 PROCESSES = ("gateway", "broker", *MEMBERS)
 LINKED = ("gsa-human", "obia")
 ORGANIZATION = {"id": "org.example.gsa-demo", "name": "GSA demo family", "url": "https://ngdc.cncb.ac.cn"}
 FLOOR = {"minimum": 10, "round_to": 5}
+LOOPBACK = "http://127.0.0.1/callback"
 TEST_REDIRECT = "http://127.0.0.1:8765/callback"
 
 
@@ -41,17 +45,19 @@ class Secrets:
 
     join_key: str
     client_secret: str
+    url_keys: dict[str, str]
 
     @classmethod
     def fresh(cls) -> Secrets:
         """New random secrets."""
-        return cls(secrets.token_hex(32), secrets.token_urlsafe(24))
+        url_keys = {member: secrets.token_hex(32) for member in MEMBERS}
+        return cls(secrets.token_hex(32), secrets.token_urlsafe(24), url_keys)
 
 
-def write(folder: Path, addresses: Addresses, known: Secrets, roots: dict[str, Path]) -> dict[str, Path]:
+def write(folder: Path, addresses: Addresses, known: Secrets, roots: Roots) -> dict[str, Path]:
     """Write one YAML file per process into ``folder``/config (readable by the owner only); answers their paths.
 
-    :param roots: by member, the tree of its archive.
+    :param roots: by member, its stores: the folder behind each store's name.
     """
     written = {}
     for process in PROCESSES:
@@ -78,9 +84,7 @@ def _common(folder: Path, addresses: Addresses, process: str) -> dict[str, Any]:
     }
 
 
-def _specific(
-    folder: Path, addresses: Addresses, known: Secrets, roots: dict[str, Path], process: str
-) -> dict[str, Any]:
+def _specific(folder: Path, addresses: Addresses, known: Secrets, roots: Roots, process: str) -> dict[str, Any]:
     if process == "gateway":
         return _gateway(addresses)
     if process == "broker":
@@ -108,7 +112,7 @@ def _broker(addresses: Addresses, known: Secrets) -> dict[str, Any]:
                 "client_id": "gsanode",
                 "name": "gsanode on the command line",
                 "kind": "public",
-                "redirect_uris": ["http://127.0.0.1/callback"],
+                "redirect_uris": [LOOPBACK],
                 "grant_types": [
                     "authorization_code",
                     "refresh_token",
@@ -149,17 +153,20 @@ def _client(addresses: Addresses, process: str, members: list[str]) -> dict[str,
     return client
 
 
-def _member(folder: Path, addresses: Addresses, known: Secrets, root: Path, member: str) -> dict[str, Any]:
+def _member(
+    folder: Path, addresses: Addresses, known: Secrets, stores: Mapping[str, Path], member: str
+) -> dict[str, Any]:
     partners = [other for other in LINKED if other != member] if member in LINKED else []
     gateway = addresses.url("gateway")
     return {
         "member": member,
         "drs_host": f"{member}.localhost",
-        "stores": {"archive": {"kind": "local", "root": str(root)}},
+        "stores": {name: {"kind": "local", "root": str(root)} for name, root in stores.items()},
         "broker": {"issuer": addresses.url("broker"), "client_id": member},
         "trust": [],
         "gateways": [{"issuer": gateway, "jwks_uri": f"{gateway}/.well-known/jwks.json"}],
         "partners": [{"member": other, "key": known.join_key} for other in partners],
         "floor": FLOOR,
+        "url_key": known.url_keys[member],
         "mail": {"folder": str(folder / "mail" / member)},
     }

@@ -81,14 +81,15 @@ def write_series(folder: Path, patient: str, sex: str, age: int, scan: Scan, day
     return written
 
 
-def copy_package_files(folder: Path) -> Iterator[Path]:
-    """Copy ``PACKAGE_FILES`` out of the installed pydicom package into ``folder``."""
+def copy_package_files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Copy ``PACKAGE_FILES`` out of the installed pydicom package into ``folder``; answers path and patient id."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in PACKAGE_FILES:
         found = get_testdata_file(name, download=False)
         if found is None:
             raise FileNotFoundError(f"the installed pydicom package has no test file {name}")
-        yield Path(shutil.copyfile(str(found), folder / name))
+        path = Path(shutil.copyfile(str(found), folder / name))
+        yield path, str(pydicom.dcmread(path, specific_tags=["PatientID"]).PatientID)
 
 
 def _image(patient: str, sex: str, age: int, scan: Scan, day: dt.date, number: int) -> pydicom.Dataset:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ DISEASES = {
     "HP:0002099": "NCIT:C28397",
     "HP:0100526": "NCIT:C4878",
 }
+TERMS = Path(str(files("config").joinpath("demo", "terms.obo")))
 SEXES = ("NCIT:C16576", "NCIT:C20197")
 
 
@@ -55,7 +57,6 @@ class Person:
     """
 
     accession: str
-    sample: str
     name: str
     dataset: str
     record: dict[str, Any]
@@ -91,10 +92,10 @@ BATCHES = {"HRA900002": 240}  # people after this one are in a second pooled fil
 
 
 def labels() -> dict[str, str]:
-    """Label of each term of ``config/demo/terms.obo``."""
+    """Label of each term of :data:`TERMS`."""
     found: dict[str, str] = {}
     term = ""
-    for line in files("config").joinpath("demo/terms.obo").read_text("utf-8").splitlines():
+    for line in TERMS.read_text("utf-8").splitlines():
         if line.startswith("id: "):
             term = line[4:]
         elif line.startswith("name: ") and term:
@@ -124,7 +125,6 @@ def _person(group: Group, number: int, serial: int, chance: np.random.Generator,
         phenotypes.append(RARE)
     return Person(
         accession=f"HRI{900000 + serial}",
-        sample=f"HRS{900000 + serial}",
         name=name,
         dataset=group.dataset,
         record=_record(phenotypes, age, chance, label),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 SEED = 20250915
 RELEASED = dt.date(2025, 9, 15)
@@ -31,6 +32,21 @@ class PlannedDataset:
     data_type: str = ""
     release_date: dt.date = RELEASED
     withdrawn: bool = False
+
+    @property
+    def descriptor(self) -> dict[str, Any]:
+        """The data set as registration reads it."""
+        values = {
+            "accession": self.accession,
+            "title": self.title,
+            "description": self.description,
+            "tier": self.tier,
+            "dac": self.dac,
+            "bioproject": self.project,
+            "data_type": self.data_type,
+            "release_date": self.release_date,
+        }
+        return {key: value for key, value in values.items() if value}
 
 
 DATASETS = (

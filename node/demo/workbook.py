@@ -8,16 +8,7 @@ from pathlib import Path
 
 from openpyxl import Workbook
 
-SAMPLE = (
-    "ID",
-    "Sample name",
-    "Accession",
-    "Public description",
-    "Project accession",
-    "Sample title",
-    "Organism",
-    "Strain",
-)
+SAMPLE = ("ID", "Sample name", "Accession", "Public description", "Project accession", "Sample title", "Organism")
 EXPERIMENT = (
     "ID", "Accession", "Experiment title", "BioProject accession", "BioSample name", "BioSample accession", "Platform",
     "Library Construction / Experimental Design", "Library name", "Strategy", "Source", "Selection", "Layout",
@@ -27,6 +18,7 @@ RUN = (
     "ID", "Accession", "Run title", "BioProject accession", "Experiment accession", "Run data file type",
     "Read filename 1", "Read file1 MD5", "DownLoad Read file1", "Read filename 2", "Read file2 MD5",
     "DownLoad  Read file2", "Index filename 1", "Index file1 MD5", "DownLoad Index file1",
+    "Reference file name", "MD5 for reference file",
 )  # fmt: skip
 
 
@@ -55,6 +47,7 @@ class WorkbookRun:
     kind: str
     reads: tuple[ReadFile, ...]
     index: ReadFile | None = None
+    reference: ReadFile | None = None
     platform: str = "Illumina NovaSeq 6000"
 
     def accession(self, prefix: str) -> str:
@@ -74,11 +67,12 @@ def write_workbook(path: Path, project: str, runs: Sequence[WorkbookRun]) -> Non
         sheet.append(list(columns))
         for order, run in enumerate(runs, start=1):
             sheet.append([order, *row(run, project)])
+    path.parent.mkdir(parents=True, exist_ok=True)
     book.save(path)
 
 
 def _sample(run: WorkbookRun, project: str) -> list[object]:
-    return [run.name, run.accession("SAMC"), run.title, project, run.title, run.organism, "demo"]
+    return [run.name, run.accession("SAMC"), run.title, project, run.title, run.organism]
 
 
 def _experiment(run: WorkbookRun, project: str) -> list[object]:
@@ -92,4 +86,4 @@ def _run(run: WorkbookRun, project: str) -> list[object]:
     cells: list[object] = [run.accession("CRR"), run.title, project, run.accession("CRX"), run.kind]
     for file in (run.reads[0], run.reads[1] if len(run.reads) == 2 else None, run.index):
         cells += [file.shown, file.md5, None] if file else [None, None, None]
-    return cells
+    return [*cells, *((run.reference.shown, run.reference.md5) if run.reference else (None, None))]

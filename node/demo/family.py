@@ -1,0 +1,56 @@
+"""Brings a demo family together: data, configuration, databases, people, and its description."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from auth.broker.settings import BrokerSettings
+from node.commands.process import KINDS
+from node.demo import configuration, description, made, registering
+from node.demo.configuration import MEMBERS, Addresses
+from node.demo.description import Described
+from node.demo.plan import DATASETS
+from node.demo.state import MADE, State, recall, remember
+from node.demo.users import create_accounts, create_committees
+from web.settings import load
+
+Told = Callable[[str], None]
+
+
+def bring_up(folder: Path, port_base: int, data: Path | None, told: Told) -> Described:
+    """Make the family in ``folder``, or find it there complete; answers its description (``family.json``).
+
+    :param data: folder of real data in the layout of the data pack; None makes the data.
+    :raises DemoError: if the folder or the data cannot be used.
+    """
+    state = recall(folder, port_base, str(data) if data else MADE)
+    roots = made.roots(folder)
+    configs = configuration.write(folder, Addresses(port_base), state.secrets, roots)
+    if state.complete:
+        described: Described = json.loads((folder / "family.json").read_bytes())
+        return described
+    _create_people(state, configs)
+    holdings = made.holdings(folder, told)
+    for member in MEMBERS:
+        own = [submission for submission in holdings.submissions if submission.member == member]
+        registering.fill(configs[member], own, holdings.ontologies, told)
+    described = description.describe(folder, state, configs, made.TOUR)
+    remember(folder, replace(state, complete=True))
+    return described
+
+
+def _create_people(state: State, configs: dict[str, Path]) -> None:
+    """The databases, with the accounts at the broker and the committees at the members."""
+    settings = load(configs["broker"], KINDS)
+    assert isinstance(settings, BrokerSettings)
+    with registering.database(configs["broker"]) as engine:
+        create_accounts(engine, state.users, settings.passwords)
+    with registering.database(configs["gateway"]):
+        pass  # nothing to fill, but its schema
+    for member in MEMBERS:
+        committees = {str(s.dac): f"Committee of {s.title}" for s in reversed(DATASETS) if s.member == member and s.dac}
+        with registering.database(configs[member]) as engine:
+            create_committees(engine, committees.items(), state.users)
