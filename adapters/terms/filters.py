@@ -15,7 +15,7 @@ from adapters.terms.durations import days
 from adapters.terms.errors import InvalidFilter, UnknownFilter
 from adapters.terms.ontology import CURIE
 from adapters.terms.tables import IndividualTerm, IndividualValue, OntologyClosure, OntologyTerm, TermPeople
-from adapters.terms.vocabulary import IMAGING, INDIVIDUAL, SERIES, Vocabulary, vocabulary
+from adapters.terms.vocabulary import DATASET, IMAGING, INDIVIDUAL, SERIES, Vocabulary, vocabulary
 from adapters.variants.carriers import union
 
 OPERATORS = ("=", "<", ">", "!", ">=", "<=")
@@ -90,9 +90,10 @@ class Filters:
         self._entry_types = frozenset(entry_types)
         self._vocabulary = words or vocabulary()
 
-    def scope(self, filter: Filter) -> str:
-        """The entry type that ``filter`` is about: :data:`INDIVIDUAL` or :data:`SERIES`.
+    def scope(self, filter: Filter, asked: str = INDIVIDUAL) -> str:
+        """The entry type that ``filter`` is about: :data:`DATASET`, :data:`INDIVIDUAL` or :data:`SERIES`.
 
+        :param asked: the entry type of the question, to which a term of several scopes belongs if it can.
         :raises UnknownFilter: if the id can be nothing that this member's entry types have.
         :raises InvalidFilter: if the filter states a scope that its term does not have.
         """
@@ -100,7 +101,7 @@ class Filters:
         if not scopes:
             raise UnknownFilter(f"filter {filter.id!r} is unknown; allowed: the ids listed in /filtering_terms")
         if filter.scope is None:
-            return scopes[0]
+            return SERIES if asked in IMAGING and SERIES in scopes else scopes[0]
         wanted = SERIES if filter.scope in IMAGING else filter.scope
         if wanted not in scopes:
             raise InvalidFilter(f"filter {filter.id!r}: scope {filter.scope!r}; allowed: {', '.join(scopes)}")
@@ -117,6 +118,23 @@ class Filters:
         with self._engine.connect() as connection:
             found = [self._people(connection, filter, visible, listed) for filter in filters]
         return reduce(BitMap.intersection, found, visible)
+
+    def datasets(self, filters: Sequence[Filter], uses: Mapping[str, frozenset[str]]) -> list[str]:
+        """The data sets for which all ``filters`` (of scope data set) hold.
+
+        :param uses: data set → terms of what it may be used for.
+        :raises UnknownFilter: if an id names no term.
+        """
+        found = list(uses)
+        with self._engine.connect() as connection:
+            for filter in filters:
+                if filter.operator is not None:
+                    raise InvalidFilter(f"filter {filter.id!r}: a term takes no operator and value")
+                closed = self.closed(connection, [filter.id]) if filter.descendants else frozenset([filter.id])
+                if not any(closed & terms for terms in uses.values()):
+                    self.require_known(connection, filter, filter.id, BitMap())
+                found = [dataset for dataset in found if closed & uses[dataset]]
+        return found
 
     def closed(self, connection: Connection, terms: Sequence[str]) -> frozenset[str]:
         """``terms`` with all their descendants in the loaded ontologies."""
@@ -143,6 +161,8 @@ class Filters:
             return [INDIVIDUAL] if known else []
         if not CURIE.fullmatch(id):
             return []
+        if id.partition(":")[0] in words.dataset_prefixes:
+            return [DATASET]
         of_imaging = any(id.startswith(f"{prefix}:") for prefix in self._imaging_prefixes())
         if words.is_imaging_term(id):
             return [SERIES, INDIVIDUAL]

@@ -58,14 +58,19 @@ class Imaging:
                 found[dataset].add(ordinal)
         return {dataset: people & visible[dataset] for dataset, people in found.items()}
 
-    def entries(self, entry_type: str, filters: Sequence[Filter], people: dict[str, BitMap]) -> Iterator[Owned]:
+    def entries(
+        self, entry_type: str, filters: Sequence[Filter], people: dict[str, BitMap], study: str | None = None
+    ) -> Iterator[Owned]:
         """The studies (with at least one such series) or series for which all ``filters`` hold, in order of UID.
 
         :param people: data set → owners that count.
+        :param study: UID of the one study whose entries are meant.
         """
         column = ImagingStudy.uid if entry_type == STUDY else ImagingSeries.uid
         with self._engine.connect() as connection:
             condition = self._condition(connection, filters)
+            if study is not None:
+                condition = and_(condition, ImagingStudy.uid == study)
             question = _joined(select(column, ImagingStudy.dataset, Individual.ordinal).distinct(), people)
             for uid, dataset, ordinal in connection.execute(question.where(condition).order_by(column)):
                 if ordinal in people[dataset]:

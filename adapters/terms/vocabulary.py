@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-INDIVIDUAL, STUDY, SERIES = "individual", "imagingStudy", "imagingSeries"
+DATASET, INDIVIDUAL, STUDY, SERIES = "dataset", "individual", "imagingStudy", "imagingSeries"
 IMAGING = frozenset({STUDY, SERIES})
 # Ends under which clients name the same path.
 SUFFIXES = (".id", ".label", ".iso8601duration", ".age")
@@ -62,6 +62,7 @@ class Vocabulary:
     imaging_labels: Mapping[str, str]
     custom: Mapping[str, CustomFilter]
     resources: Mapping[str, Mapping[str, str]]
+    dataset_prefixes: frozenset[str]
 
     def age_field(self, id: str) -> str | None:
         """The field of ages that ``id`` names, by its own name or by its path in the individual."""
@@ -113,4 +114,5 @@ def vocabulary() -> Vocabulary:
         imaging_labels=imaging["labels"],
         custom={id: CustomFilter(c["label"], c["scope"], tuple(c["anyOf"])) for id, c in data["custom"].items()},
         resources=data["resources"],
+        dataset_prefixes=frozenset(data["dataset"]["prefixes"]),
     )

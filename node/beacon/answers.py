@@ -1,0 +1,132 @@
+"""Data answers: result sets by data set, and collections (CHECKLIST BEA-62, BEA-63)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyroaring import BitMap
+from sqlalchemy import Engine
+
+from adapters.catalog.catalog import DatasetRecord
+from adapters.terms.vocabulary import IMAGING
+from adapters.variants.query import VariantQuery
+from node.beacon.access import Access
+from node.beacon.pages import Records, page
+from node.beacon.question import VARIANT, Members, Question, Search
+
+Body = dict[str, Any]
+REQUEST_ACCESS = {"id": "CUSTOM:request-access", "label": "Request access to the records of this data set"}
+
+
+@dataclass
+class Answer:
+    """What may be told.
+
+    :param number: of distinct entries, by granularity and floor.
+    :param counts: data set that exists in the answer → number to show of its entries.
+    :param results: data set → records of the page.
+    """
+
+    number: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    results: dict[str, list[Body]] = field(default_factory=dict)
+
+
+def answer(
+    search: Search, engine: Engine, access: Access, question: Question, members: Members, skip: int, limit: int
+) -> Answer:
+    """Answer a question.
+
+    :param limit: entries of a page; 0 where no records are wanted.
+    :raises adapters.terms.errors.FilterError: for a filter that cannot be answered.
+    :raises adapters.variants.query.InvalidVariantQuery: for a variant question without meaning.
+    """
+    people = search.met(question, members, access.listed(members))
+    full = {dataset: people[dataset] for dataset in access.full() if dataset in people}
+    records = page(search, engine, question, full, skip, limit) if full else Records()
+    limited = {dataset: of for dataset, of in people.items() if dataset not in full}
+    counts = {dataset: number for dataset, number in records.totals.items() if number}
+    if question.entry_type == VARIANT:
+        return Answer(records.total, counts | _alleles(search, access, question, limited), records.results)
+    shown = access.shown(limited)
+    if question.entry_type in IMAGING:
+        entries = _images(search, question, shown)
+        return Answer(records.total + _sum(access, entries), counts | _told(access, entries), records.results)
+    told = _told(access, {dataset: len(of) for dataset, of in shown.items()})
+    return Answer(access.count(people), counts | told, records.results)
+
+
+def _images(search: Search, question: Question, shown: Members) -> dict[str, int]:
+    """Data set → number of studies or series of the people shown; enough people stand behind each number."""
+    numbers = dict.fromkeys(shown, 0)
+    for entry in search.images(question, shown) if shown else ():
+        numbers[entry.dataset] += 1
+    return numbers
+
+
+def _sum(access: Access, numbers: Mapping[str, int]) -> int:
+    counted = sum(number for dataset, number in numbers.items() if access.granted[dataset] == "count")
+    return access.floor.apply(counted) or 0
+
+
+def _told(access: Access, numbers: Mapping[str, int]) -> dict[str, int]:
+    return {dataset: access.set_count(dataset, number) for dataset, number in numbers.items()}
+
+
+def _alleles(search: Search, access: Access, question: Question, limited: Members) -> dict[str, int]:
+    """Where an allele exists for who sees no records: enough people carry one, or it is listed by itself."""
+    if not limited:
+        return {}
+    exist = set(access.shown(search.carriers(question, limited)))
+    if question.entry is None and not search.of_people(question):
+        sites = search.variants.exists(question.variant or VariantQuery(), list(limited), BitMap())
+        exist |= {dataset for dataset, found in sites.items() if found}
+    return dict.fromkeys(exist, 0)
+
+
+def result_sets(
+    answered: Answer, access: Access, datasets: Sequence[DatasetRecord], include: str, requests_url: str | None
+) -> list[Body]:
+    """The result sets to include (BEA-26)."""
+    wanted = {"HIT": (True,), "MISS": (False,), "ALL": (True, False), "NONE": ()}[include]
+    sets = []
+    for dataset in datasets:
+        id = dataset.accession
+        exists = id in answered.counts
+        if exists not in wanted:
+            continue
+        body: Body = {
+            "id": id,
+            "setType": "dataset",
+            "exists": exists,
+            "resultsCount": answered.counts.get(id, 0),
+            "results": answered.results.get(id, []),
+            "info": {"granularity": access.granted[id]},
+        }
+        if access.granted[id] != "record" and requests_url:
+            body["resultsHandovers"] = [{"handoverType": REQUEST_ACCESS, "url": requests_url}]
+        sets.append(body)
+    return sets
+
+
+def collections(
+    search: Search,
+    access: Callable[[Question], Access],
+    question: Question,
+    datasets: Sequence[DatasetRecord],
+    members: Callable[[], Members],
+) -> list[DatasetRecord]:
+    """The data sets that a question for data sets means: those whose people (or alleles) are told to exist.
+
+    :param access: the caller's access to the answer of a question.
+    """
+    named = [d for d in datasets if question.entry in (None, d.accession)]
+    if question.variant is None and not search.of_people(question):
+        return named
+    about = Question("individual", question.filters, question.variant)
+    who = members()
+    may = access(about)
+    told = may.shown(search.met(about, who, may.listed(who)))
+    return [dataset for dataset in named if dataset.accession in told]

@@ -1,0 +1,74 @@
+"""Records of the default model: data sets, individuals, genomic variants (CHECKLIST BEA-70 … BEA-76)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.catalog.catalog import DatasetRecord
+from adapters.variants.model import Occurrence, Variant
+from adapters.variants.variation import variation
+
+Body = dict[str, Any]
+HOMOZYGOUS = {"id": "GENO:0000136", "label": "homozygous"}
+HETEROZYGOUS = {"id": "GENO:0000135", "label": "heterozygous"}
+HEMIZYGOUS = {"id": "GENO:0000134", "label": "hemizygous"}
+
+
+def dataset(record: DatasetRecord, url: str) -> Body:
+    """A data set; ``url`` is where a person reads about it."""
+    body: Body = {
+        "id": record.accession,
+        "name": record.title,
+        "description": record.description,
+        "createDateTime": record.created_at.isoformat(),
+        "updateDateTime": record.updated_at.isoformat(),
+        "externalUrl": url,
+        "info": {
+            "access": record.tier,
+            "dataType": record.data_type,
+            "bioProject": record.bioproject,
+            "releaseDate": record.release_date.isoformat(),
+        },
+    }
+    return body | ({"dataUseConditions": dict(record.duo)} if record.duo.get("duoDataUse") else {})
+
+
+def individual(row: Any) -> Body:
+    """An individual of the catalog; ``sex`` is there even where the archive does not know it (BEA-72)."""
+    return {"sex": {"id": row.sex}, **(row.record or {}), "id": row.accession}
+
+
+def variant(allele: Variant, occurrence: Occurrence, samples: Mapping[int, tuple[str, str]] | None) -> Body:
+    """An allele as one data set shows it.
+
+    :param samples: ordinal → (sample, individual) accessions of the carriers to be listed, or None to list none.
+    """
+    molecular = {"geneIds": list(allele.genes), "aminoacidChanges": list(allele.aminoacid_changes)}
+    body: Body = {"variantInternalId": allele.id, "variation": variation(allele)}
+    if allele.genes or allele.aminoacid_changes:
+        body["molecularAttributes"] = {name: values for name, values in molecular.items() if values}
+    if occurrence.frequency is not None:
+        body["frequencyInPopulations"] = [_frequency(occurrence)]
+    if samples:
+        body["caseLevelData"] = [_case(occurrence, ordinal, *samples[ordinal]) for ordinal in sorted(samples)]
+    return body
+
+
+def _frequency(occurrence: Occurrence) -> Body:
+    population = {
+        "population": occurrence.dataset,
+        "alleleFrequency": occurrence.frequency,
+        "alleleCount": occurrence.allele_count,
+        "alleleNumber": occurrence.allele_number,
+    }
+    return {"source": occurrence.dataset, "sourceReference": occurrence.dataset, "frequencies": [population]}
+
+
+def _case(occurrence: Occurrence, ordinal: int, sample: str, person: str) -> Body:
+    zygosity = HETEROZYGOUS
+    if occurrence.homozygotes is not None and ordinal in occurrence.homozygotes:
+        zygosity = HOMOZYGOUS
+    elif occurrence.hemizygotes is not None and ordinal in occurrence.hemizygotes:
+        zygosity = HEMIZYGOUS
+    return {"biosampleId": sample, "individualId": person, "zygosity": zygosity}
