@@ -195,6 +195,19 @@ class NetworkBeacon:
             envelope["response"] = {"resultSets": found}
         return envelope
 
+    def error(self, failure: Failure) -> dict[str, Any]:
+        """Error envelope for everything under the network Beacon's path (BEA-64)."""
+        return {
+            "meta": {
+                "beaconId": self.id,
+                "apiVersion": API_VERSION,
+                "returnedSchemas": [],
+                "returnedGranularity": "boolean",
+                "receivedRequestSummary": dict(from_get("").summary),
+            },
+            "error": {"errorCode": failure.status, "errorMessage": failure.message},
+        }
+
     def _informational(self, response: dict[str, Any]) -> dict[str, Any]:
         return {
             "meta": {"beaconId": self.id, "apiVersion": API_VERSION, "returnedSchemas": []},

@@ -21,6 +21,7 @@ from federation.search import Search
 from federation.settings import GatewaySettings
 from federation.tokens import Assert, BrokerExchange, Tokens
 from web.contracts import Contract
+from web.errors import Shape
 
 Jwks = Callable[[], dict[str, Any]]
 
@@ -55,6 +56,10 @@ class Gateway:
             Contract("network_beacon", "/ga4gh/beacon/v2", self.beacon),
             Contract("federation", "/federation/v1", self.search),
         ]
+
+    def shapes(self) -> list[tuple[str, Shape]]:
+        """Error shapes by path; the others are the registry's (REG-05)."""
+        return [("/ga4gh/beacon/v2", self.beacon.error)]
 
     def routes(self) -> list[BaseRoute]:
         """The gateway's keys, and what it is."""

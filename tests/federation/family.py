@@ -303,7 +303,12 @@ async def family(
             **{"floor": FloorSettings(), "deadline_seconds": 10, **settings},
         )
         gateway = Gateway(made, signer(gateway_url, keys), signer("gateway", keys), keys.public_jwks)
-        parts: dict[str, Any] = {"failures": FAILURES, "routes": gateway.routes(), "lifespans": [gateway.lifespan]}
+        parts: dict[str, Any] = {
+            "failures": FAILURES,
+            "shapes": gateway.shapes(),
+            "routes": gateway.routes(),
+            "lifespans": [gateway.lifespan],
+        }
         app = create_application(Assembly("gateway", gateway.contracts(), **parts))
         await stack.enter_async_context(serving(app, sockets["gateway"]))
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=gateway_url, timeout=20))
