@@ -8,11 +8,13 @@ from typing import Any
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
+from joserfc.util import base64_to_int
 
 from auth.errors import InvalidToken
 
 MAX_KEYS = 100
-MIN_RSA_BITS = 2048
+RSA_BITS = range(2048, 8192 + 1)
+MAX_EXPONENT = 8  # characters: larger ones only cost time
 PublicKey = ECKey | RSAKey
 
 
@@ -53,7 +55,7 @@ class KeySet:
     def load(cls, document: Mapping[str, Any]) -> KeySet:
         """The usable keys of a JWK Set.
 
-        Left out: keys for encryption, of other types or curves, RSA below 2048 bits, without ``kid``, with a ``kid``
+        Left out: keys for encryption, of other types or curves, RSA outside 2048 to 8192 bits, without ``kid``, with a ``kid``
         that occurs twice, and keys whose private half was published with them.
 
         :raises InvalidToken: not a JWK Set, or more than 100 keys.
@@ -83,9 +85,22 @@ def _public(jwk: Mapping[str, Any]) -> tuple[str, PublicKey, str] | None:
         return None
     if jwk.get("use", "sig") != "sig" or jwk.get("alg", alg) != alg:
         return None
+    if kind == "EC" and jwk.get("crv") != "P-256":
+        return None
+    if kind == "RSA" and not _sound_rsa(jwk):
+        return None
     try:
         key: PublicKey = ECKey.import_key(dict(jwk)) if kind == "EC" else RSAKey.import_key(dict(jwk))
-        strong = key.curve_name == "P-256" if isinstance(key, ECKey) else key.raw_value.key_size >= MIN_RSA_BITS
     except (JoseError, ValueError, TypeError, KeyError):
         return None
-    return (kid, key, alg) if strong else None
+    return kid, key, alg
+
+
+def _sound_rsa(jwk: Mapping[str, Any]) -> bool:
+    n, e = jwk.get("n"), jwk.get("e")
+    if not isinstance(n, str) or not isinstance(e, str) or len(e) > MAX_EXPONENT or len(n) > RSA_BITS.stop:
+        return False
+    try:
+        return base64_to_int(n).bit_length() in RSA_BITS
+    except ValueError:
+        return False
