@@ -27,7 +27,8 @@ def test_AAI_10_discovery_names_the_issuer_and_working_addresses(broker: Running
     assert metadata["issuer"] == broker.url
     assert metadata["code_challenge_methods_supported"] == ["S256"]
     keys = requests.get(metadata["jwks_uri"], timeout=5).json()["keys"]
-    assert keys and all(key["alg"] == "ES256" and "d" not in key for key in keys)
+    assert keys
+    assert all(key["alg"] == "ES256" and "d" not in key for key in keys)
     posts = ("token_endpoint", "introspection_endpoint", "revocation_endpoint", "device_authorization_endpoint")
     for name in posts:
         assert requests.post(metadata[name], timeout=5).status_code in (400, 401)
