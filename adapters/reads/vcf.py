@@ -19,15 +19,15 @@ def read_header(source: ByteSource) -> Header:
     :raises DamagedFile: if it is no bgzipped VCF or its header is cut off.
     """
     stream = Stream(source, LARGEST_HEADER)
+    line = stream.line()
+    if not line.startswith(MAGIC):
+        raise DamagedFile("the file is no VCF: it does not begin with ##fileformat=VCF")
     names: dict[str, int] = {}
-    line = b""
     while stream.peek() == b"#":
-        previous, line = line, stream.line()
-        if not previous and not line.startswith(MAGIC):
-            break
+        line = stream.line()
         contig = CONTIG.match(line)
         if contig:
             names.setdefault(contig[1].decode("utf-8", "replace"), len(names))
     if not line.startswith(b"#CHROM"):
-        raise DamagedFile("the file is no VCF: its header does not lead from ##fileformat=VCF to #CHROM")
+        raise DamagedFile("the header of the VCF does not end with #CHROM")
     return Header(names, stream.tell())

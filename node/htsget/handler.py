@@ -19,6 +19,7 @@ from adapters.reads.errors import MissingIndex, SliceError, UnknownReference
 from adapters.reads.parts import Inline, Part
 from adapters.reads.slices import Slicer, Stored
 from adapters.reads.source import ByteSource
+from adapters.store.protocol import ChangedObject, NoSuchObject
 from auth.caller import Caller
 from auth.clearinghouse import Clearinghouse
 from auth.policy import DatasetRule, Decision, Policy
@@ -168,6 +169,9 @@ class Htsget:
             raise Failure(404, f"{file.id}: {error}", kind="NotFound") from error
         except MissingIndex as error:
             raise invalid(f"{file.id}: {error}") from error
+        except (NoSuchObject, ChangedObject) as error:
+            log.error("archived_file_missing", file=file.id, index=file.index, reason=type(error).__name__)
+            raise Failure(500, f"the archive has lost the bytes of {file.id}; the operator has been told") from error
         except SliceError as error:
             log.error("sequence_file_damaged", file=file.id, index=file.index, reason=str(error))
             raise Failure(500, f"{file.id} or its index is damaged; the operator has been told") from error

@@ -1,0 +1,158 @@
+"""A member that serves htsget over files made by code: real policy, signer, byte URLs and store; two fixed people."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime as dt
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from starlette.types import ASGIApp
+
+from adapters.catalog.catalog import DatasetRecord, FileRecord
+from adapters.reads.slices import Slicer
+from adapters.store.local import LocalStore
+from adapters.store.source import ByteSource
+from auth.caller import ANONYMOUS, Caller, Visa
+from auth.errors import InvalidCapability, InvalidToken
+from auth.policy import Policy
+from auth.signed import Signer
+from node.data import Data
+from node.htsget.handler import Htsget
+from node.htsget.shape import Cors, htsget_shape
+from tests.adapters.reads.files import Made
+from web.application import Assembly, create_application
+from web.contracts import Contract
+from web.errors import Failure
+from web.service_info import Organization, service_info
+
+NODE = "https://node.test"
+BASE = f"{NODE}/ga4gh/htsget/v1"
+GRANT = "grant-1"
+DAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def dataset(accession: str, tier: str) -> DatasetRecord:
+    dac = None if tier == "open" else "DAC1"
+    return DatasetRecord(accession, "t", "d", tier, "public", dac, None, "", {}, DAY.date(), DAY, DAY)
+
+
+OPEN, CONTROLLED = dataset("HRA000001", "open"), dataset("HRA000002", "controlled")
+
+
+class Files:
+    """A catalog of files in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.known: dict[str, FileRecord] = {}
+
+    def file(self, id: str) -> FileRecord | None:
+        return self.known.get(id)
+
+    def add(self, id: str, path: Path, format: str, within: DatasetRecord = OPEN, index: str | None = None) -> None:
+        place = (("local", str(path.relative_to(self.root))),)
+        size = path.stat().st_size
+        mime = "application/octet-stream"
+        self.known[id] = FileRecord(
+            id, within, path.name, "", format, mime, size, None, DAY, True, None, None, None, None, index, {}, place
+        )
+
+    def add_made(self, id: str, made: Made, within: DatasetRecord = OPEN) -> None:
+        self.add(f"{id}.index", made.index, made.index.suffix[1:].upper(), within)
+        self.add(id, made.path, made.format, within, f"{id}.index")
+
+    def change(self, id: str, **fields: Any) -> None:
+        self.known[id] = dataclasses.replace(self.known[id], **fields)
+
+
+class People:
+    """A clearinghouse that knows two tokens."""
+
+    async def bearer(self, authorization: str | None) -> Caller:
+        soon = int(time.time()) + 600
+        visa = Visa(
+            NODE, "ada", "ControlledAccessGrants", f"{NODE}/datasets/HRA000002", f"{NODE}/dac/DAC1", "dac", 1, (),
+            soon, GRANT,
+        )  # fmt: skip
+        match authorization:
+            case None:
+                return ANONYMOUS
+            case "Bearer granted":
+                return Caller("ada", "https://broker.test", (visa,), soon)
+            case "Bearer stranger":
+                return Caller("bob", "https://broker.test", (), soon)
+        raise InvalidToken("not a token of a trusted broker")
+
+
+class Node:
+    """The application and the switches of its tests."""
+
+    def __init__(self, root: Path) -> None:
+        self.files = Files(root)
+        self.in_force = {GRANT}
+        catalog: Any = self.files
+        clearinghouse: Any = People()
+        self.data = Data(
+            catalog=catalog,
+            stores={"local": LocalStore("local", root)},
+            signer=Signer(b"k" * 32),
+            in_force=self._standing,
+            public_url=NODE,
+            seconds=300,
+        )
+        self.handler = Htsget(
+            catalog=catalog,
+            policy=Policy(NODE, self._standing),
+            clearinghouse=clearinghouse,
+            slicer=Slicer(),
+            open_source=lambda file: ByteSource(*self.data.place(file)),
+            byte_url=self.data.url,
+            public_url=NODE,
+            service=self._service,
+        )
+
+    def application(self) -> ASGIApp:
+        assembly = Assembly(
+            name="member",
+            contracts=[Contract("htsget", "/ga4gh/htsget/v1", self.handler)],
+            shapes=[("/ga4gh/htsget/v1", htsget_shape)],
+            failures={
+                InvalidToken: lambda error: Failure(401, str(error)),
+                InvalidCapability: lambda error: Failure(403, str(error)),
+            },
+            routes=self.data.routes(),
+        )
+        return Cors(create_application(assembly), ("/ga4gh/htsget/v1", "/data"))
+
+    def _standing(self, grants: Iterable[str]) -> set[str]:
+        return self.in_force & set(grants)
+
+    @staticmethod
+    def _service(**given: Any) -> dict[str, Any]:
+        return service_info(
+            id="test.node.htsget", name="Test", organization=Organization("o", "O", "https://o.test"), **given
+        )
+
+
+async def payload(client: httpx.AsyncClient, ticket: dict[str, Any]) -> bytes:
+    """What a client has that fetches every URL of a ticket without any credential or header of its own."""
+    pieces: list[bytes] = []
+    for part in ticket["htsget"]["urls"]:
+        if part["url"].startswith("data:"):
+            assert part["url"].startswith("data:;base64,")
+            pieces.append(base64.b64decode(part["url"].removeprefix("data:;base64,"), validate=True))
+        else:
+            answer = await client.get(part["url"], headers=part.get("headers", {}))
+            assert answer.status_code == 200, answer.text
+            pieces.append(answer.content)
+    return b"".join(pieces)
+
+
+def url(datatype: str, id: str) -> str:
+    return f"{BASE}/{datatype}/{quote(id, safe='')}"

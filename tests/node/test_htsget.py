@@ -1,0 +1,180 @@
+"""The htsget handler beyond the rows of the standard: damage, tape, large files, revocation of open tickets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+
+from adapters.reads.parts import Span
+from node.htsget import handler
+from node.htsget.query import FORMATS, from_body, from_parameters
+from tests.adapters.reads.files import Made, make_bam, make_vcf
+from tests.node.htsget_node import BASE, CONTROLLED, GRANT, Node, payload, url
+from tests.support import running
+from web.errors import Failure
+
+REGION = {"referenceName": "chr1", "start": "1000", "end": "300000"}
+
+
+@pytest.fixture(scope="module")
+def bam(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make_bam(tmp_path_factory.mktemp("archive"), count=400)
+
+
+@pytest.fixture
+def node(bam: Made) -> Node:
+    node = Node(bam.path.parent)
+    node.files.add_made("open", bam)
+    node.files.add_made("closed", bam, CONTROLLED)
+    return node
+
+
+@pytest.fixture
+async def client(node: Node) -> AsyncIterator[httpx.AsyncClient]:
+    async with running(node.application()) as client:
+        yield client
+
+
+def kind(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["htsget"]["error"]
+
+
+async def test_a_file_without_index_gives_whole_and_header_only(client: httpx.AsyncClient, node: Node) -> None:
+    node.files.change("open", index=None)
+    assert (await client.get(url("reads", "open"))).status_code == 200
+    assert (await client.get(url("reads", "open"), params={"class": "header"})).status_code == 200
+    answer = await client.get(url("reads", "open"), params=REGION)
+    assert kind(answer) == (400, "InvalidInput")
+    assert "no index" in answer.json()["htsget"]["message"]
+
+
+@pytest.mark.parametrize("content", [b"", b"BAI\1\1\0", b"not an index", b"\x1f\x8b\x08\x04 broken"])
+async def test_a_damaged_index_is_a_500_with_an_event_and_hurts_no_other_file(
+    client: httpx.AsyncClient, node: Node, bam: Made, content: bytes
+) -> None:
+    damaged = bam.path.with_name("damaged.bai")
+    damaged.write_bytes(content)
+    node.files.add("damaged", damaged, "BAI")
+    node.files.add("victim", bam.path, "BAM", index="damaged")
+    with structlog.testing.capture_logs() as events:
+        assert kind(await client.get(url("reads", "victim"), params=REGION)) == (500, "InternalServerError")
+    assert [event["file"] for event in events if event["event"] == "sequence_file_damaged"] == ["victim"]
+    assert (await client.get(url("reads", "open"), params=REGION)).status_code == 200
+
+
+async def test_a_lost_or_changed_file_is_a_500_with_an_event(client: httpx.AsyncClient, node: Node, bam: Made) -> None:
+    copy = bam.path.with_name("copy.bam")
+    copy.write_bytes(bam.data)
+    node.files.add("copy", copy, "BAM", index="open.index")
+    copy.write_bytes(bam.data[:-100])
+    with structlog.testing.capture_logs() as events:
+        assert kind(await client.get(url("reads", "copy"), params=REGION)) == (500, "InternalServerError")
+    assert "archived_file_changed" in {event["event"] for event in events}
+    copy.unlink()
+    with structlog.testing.capture_logs() as events:
+        assert kind(await client.get(url("reads", "copy"), params=REGION)) == (500, "InternalServerError")
+    assert "archived_file_missing" in {event["event"] for event in events}
+    assert (await client.get(url("reads", "open"), params=REGION)).status_code == 200
+
+
+async def test_a_file_on_tape_is_for_later(client: httpx.AsyncClient, node: Node) -> None:
+    node.files.change("open", available=False)
+    answer = await client.get(url("reads", "open"))
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_an_open_ticket_ends_with_its_grant_and_with_its_file(client: httpx.AsyncClient, node: Node) -> None:
+    headers = {"Authorization": "Bearer granted"}
+    ticket = (await client.get(url("reads", "closed"), params=REGION, headers=headers)).json()
+    await payload(client, ticket)
+    blocks = [part["url"] for part in ticket["htsget"]["urls"] if part["url"].startswith("https:")]
+    assert blocks
+    node.in_force.discard(GRANT)
+    assert {(await client.get(block)).status_code for block in blocks} == {403}
+    node.in_force.add(GRANT)
+    del node.files.known["closed"]
+    assert {(await client.get(block)).status_code for block in blocks} == {404}
+    assert kind(await client.get(url("reads", "closed"), headers=headers)) == (404, "NotFound")
+
+
+async def test_a_block_url_gives_its_own_bytes_only(client: httpx.AsyncClient, bam: Made) -> None:
+    ticket = (await client.get(url("reads", "open"), params=REGION)).json()
+    for part in ticket["htsget"]["urls"]:
+        if part["url"].startswith("https:"):
+            answer = await client.get(part["url"], headers={"Range": "bytes=0-99999999"})
+            assert len(answer.content) < len(bam.data)
+            assert answer.content in bam.data
+
+
+def test_large_spans_are_many_urls(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def byte_url(file: Any, caller: Any, decision: Any, first: int, last: int) -> str:
+        asked.append((first, last))
+        return "https://node.test/data/x"
+
+    node.handler._byte_url = byte_url  # type: ignore[assignment]
+    record: Any = None
+    node.handler._urls([Span(5, 2_500_000_005, None)], record, record, record)
+    assert asked == [(5, 1_000_000_004), (1_000_000_005, 2_000_000_004), (2_000_000_005, 2_500_000_004)]
+    assert handler.LARGEST_URL <= 1 << 30
+
+
+async def test_tickets_are_not_kept_by_caches(client: httpx.AsyncClient) -> None:
+    answer = await client.get(url("reads", "open"))
+    assert "no-store" in answer.headers["cache-control"]
+
+
+async def test_inline_data_of_a_ticket_stay_small(client: httpx.AsyncClient) -> None:
+    regions = [{"referenceName": "chr1", "start": at, "end": at + 1} for at in range(0, 350_000, 50)]
+    answer = await client.post(url("reads", "open"), json={"regions": regions})
+    assert len(answer.content) < 5_000_000
+
+
+async def test_the_log_tells_no_token_and_no_region(client: httpx.AsyncClient) -> None:
+    with structlog.testing.capture_logs() as events:
+        await client.get(url("reads", "closed"), params=REGION, headers={"Authorization": "Bearer stranger"})
+    assert "stranger" not in str(events)
+    assert "300000" not in str(events)
+
+
+async def test_burst_of_mixed_callers_never_crosses_answers(client: httpx.AsyncClient) -> None:
+    import asyncio
+
+    async def ask(token: str | None) -> int:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return (await client.get(url("reads", "closed"), params=REGION, headers=headers)).status_code
+
+    callers = [None, "stranger", "granted"] * 20
+    wanted = {None: 401, "stranger": 403, "granted": 200}
+    assert await asyncio.gather(*map(ask, callers)) == [wanted[caller] for caller in callers]
+
+
+async def test_variants_take_any_contig_of_the_header_even_without_records(
+    client: httpx.AsyncClient, node: Node, bam: Made, tmp_path: Path
+) -> None:
+    folder = bam.path.parent / "vcf"
+    folder.mkdir(exist_ok=True)
+    node.files.add_made("vcf", make_vcf(folder, count=90))
+    answer = await client.get(f"{BASE}/variants/vcf", params={"referenceName": "empty"})
+    assert answer.status_code == 200
+
+
+def test_queries_are_the_same_by_get_and_post() -> None:
+    for datatype in FORMATS:
+        got = from_parameters(datatype, [("referenceName", "chr1"), ("start", "1"), ("end", "2")])
+        posted = from_body(datatype, [], {"regions": [{"referenceName": "chr1", "start": 1, "end": 2}]})
+        assert got == posted
+        assert from_parameters(datatype, []) == from_body(datatype, [], None) == from_body(datatype, [], {})
+
+
+def test_fields_are_no_parameter_of_variants() -> None:
+    assert from_parameters("variants", [("fields", "COLOUR")]).regions is None
+    with pytest.raises(Failure):
+        from_parameters("reads", [("fields", "COLOUR")])
