@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, func, select
 
-from adapters.catalog.models import Checksum, Dataset, File, Location
+from adapters.catalog.models import Checksum, Dataset, File, FilePerson, Location
 from adapters.catalog.visibility import dataset_exists, file_exists
 
 # SQLite allows 32,766 parameters in a statement, PostgreSQL 65,535; ids are asked for in blocks well below both.
@@ -102,6 +102,13 @@ class Catalog:
     def dataset_files(self, accession: str) -> list[FileRecord]:
         """The files of a data set, by id."""
         question = self._existing().where(File.dataset == accession).order_by(File.id)
+        with self._engine.connect() as connection:
+            return list(self._read(connection, question).values())
+
+    def person_files(self, individual: str) -> list[FileRecord]:
+        """The files that hold data of a person who exists, indexes left out, by id."""
+        question = self._existing().join(FilePerson, FilePerson.file == File.id)
+        question = question.where(FilePerson.individual == individual, File.index_of.is_(None)).order_by(File.id)
         with self._engine.connect() as connection:
             return list(self._read(connection, question).values())
 

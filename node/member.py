@@ -1,0 +1,306 @@
+"""The wiring of a member: its standards, pages and rules over one catalog and one archive."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from sqlalchemy import Engine
+
+from adapters.catalog.catalog import Catalog
+from adapters.catalog.engine import writing
+from adapters.reads.slices import Slicer
+from adapters.store.opening import open_stores
+from adapters.store.source import ByteSource
+from auth import outbox
+from auth.clearinghouse import Clearinghouse
+from auth.client_assertion import Assertions
+from auth.dac import Dac
+from auth.http import JsonGet
+from auth.jwks import Jwks
+from auth.keys import KeyRing
+from auth.outbox import Folder, Smtp
+from auth.pages.datasets import DatasetCard
+from auth.pages.sign_in import ClientSettings, SignIn
+from auth.pages.views import CALLBACK, AccessPages
+from auth.policy import DatasetRule, Floor, Policy
+from auth.sessions import Sessions
+from auth.signed import Signer
+from auth.trust import Broker, Trust, TrustEntry, jku, own
+from auth.visas import VisaIssuer
+from federation.assertions import TrustedGateways
+from federation.nonces import Nonces
+from federation.side import Side
+from node.beacon.answering import Answering
+from node.beacon.beacon import Beacon
+from node.beacon.envelope import beacon_shape
+from node.beacon.failures import FAILURES as BEACON_FAILURES
+from node.beacon.profile import Profile as BeaconProfile
+from node.beacon.question import Search
+from node.dac import DacHandler
+from node.data import PREFIX, Data
+from node.drs import Drs, Places
+from node.htsget.handler import Htsget
+from node.htsget.query import FORMATS
+from node.htsget.shape import Cors, htsget_shape
+from node.individuals import Individuals, rule_of
+from node.pages.views import MemberPages
+from node.routes import AUTH_FAILURES, GROUP, checks, document
+from node.settings import MemberSettings, TrustedIssuer, profile
+from node.visas import Visas, jwks_route
+from web.application import Assembly
+from web.contracts import Contract
+from web.errors import Shape, drs_shape
+from web.pages import create_pages
+from web.service_info import Organization, service_info
+
+DRS = "/ga4gh/drs/v1"
+BEACON = "/ga4gh/beacon/v2"
+HTSGET = "/ga4gh/htsget/v1"
+SLICER_BYTES = 1 << 25  # of headers, and of indexes, that a process keeps
+
+
+def member(settings: MemberSettings, engine: Engine) -> Assembly:
+    """The parts of a member; its profile says which standards it serves."""
+    parts = _Member(settings, engine)
+    return Assembly(
+        name=settings.member,
+        contracts=list(parts.contracts()),
+        shapes=parts.shapes(),
+        failures={**AUTH_FAILURES, **BEACON_FAILURES},
+        routes=[
+            *parts.data.routes(),
+            jwks_route(parts.ring.public_jwks),
+            document("/service-info", parts.service(artifact=settings.member, standard_version="1", group=GROUP)),
+        ],
+        pages=parts.pages(),
+        checks=checks(engine),
+        lifespans=[parts.lifespan],
+        middlewares=[lambda app: Cors(app, (HTSGET, PREFIX))],
+    )
+
+
+class _Member:
+    """The objects that the faces of one member share."""
+
+    def __init__(self, settings: MemberSettings, engine: Engine) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.profile = profile(settings.member)
+        self.ring = KeyRing(engine)
+        self.catalog = Catalog(engine)
+        self.http = JsonGet()
+        url, broker = settings.public_url, settings.broker.issuer
+        self.jwks = Jwks(self.http, {jku(url): self.ring.key_set})
+        trust = Trust.of((Broker(broker),), (own(url, broker), *(_entry(entry) for entry in settings.trust)))
+        self.clearinghouse = Clearinghouse(url, trust, self.jwks, self.http)
+        self.issuer = VisaIssuer(url, engine, self.ring)
+        self.policy = Policy(url, self.issuer.in_force)
+        self.stores = open_stores({name: store.model_dump(mode="json") for name, store in settings.stores.items()})
+        self.data = Data(
+            catalog=self.catalog,
+            stores=self.stores,
+            signer=Signer(bytes.fromhex(settings.url_key)),
+            in_force=self.issuer.in_force,
+            public_url=url,
+            seconds=settings.url_seconds,
+        )
+        self.dac = Dac(engine, broker, self._rule, url)
+        self.search = Search(engine, self.profile.beacon.entry_types)
+        self.floor = Floor(settings.floor.minimum, settings.floor.round_to)
+
+    def contracts(self) -> Iterator[Contract]:
+        """The standards that the profile names."""
+        makers = {
+            "drs": lambda: Contract("drs", DRS, self._drs()),
+            "beacon": lambda: Contract("beacon", BEACON, self._beacon()),
+            "htsget": lambda: Contract("htsget", HTSGET, self._htsget()),
+            "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
+            "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
+            "join": lambda: Contract("join", "/federation/v1", self._side()),
+        }
+        for standard in self.profile.standards:
+            yield makers[standard]()
+
+    def shapes(self) -> list[tuple[str, Shape]]:
+        """Error shapes by route prefix."""
+        return [(DRS, drs_shape), (HTSGET, htsget_shape), (BEACON, beacon_shape(self.profile.beacon.id))]
+
+    def pages(self) -> Any:
+        """The member's pages: what it holds, requests, the committee's desk."""
+        url = self.settings.public_url
+        app = create_pages(
+            "node",
+            public_url=url,
+            title=self.profile.title,
+            words={self.profile.title: self.profile.title_zh},
+            sessions=Sessions(self.engine),
+        )
+        facts = {
+            "title": self.profile.title,
+            "title_zh": self.profile.title_zh,
+            "description": self.profile.description,
+        }
+        requestable = "dac" in self.profile.standards
+        MemberPages(self.catalog, facts, requestable=requestable).register(app)
+        if requestable:
+            client = ClientSettings(self.settings.broker.issuer, self.settings.broker.client_id, url + CALLBACK)
+            AccessPages(SignIn(client, self.ring), self.dac, Published(self.catalog)).register(app)
+        return app
+
+    def service(self, **given: Any) -> dict[str, Any]:
+        """Service-info of one of this member's services."""
+        settings = self.settings
+        return service_info(
+            id=f"{self.profile.beacon.id}.{given['artifact']}",
+            name=f"{self.profile.title}: {given['artifact']}",
+            description=self.profile.description,
+            organization=Organization(**settings.organization.model_dump()),
+            environment=settings.environment,
+            **given,
+        )
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Mails leave while the process serves; connections to issuers are closed when it ends."""
+        mail = self.settings.mail
+        stop = threading.Event()
+        transport = Folder(mail.folder) if mail.folder else Smtp(mail.smtp) if mail.smtp else None
+        async with anyio.create_task_group() as group:
+            if transport is not None:
+                group.start_soon(
+                    anyio.to_thread.run_sync, partial(outbox.run, self.engine, transport, mail.sender, stop)
+                )
+            yield
+            stop.set()
+        await self.clearinghouse.close()
+
+    def _rule(self, accession: str) -> DatasetRule | None:
+        found = self.catalog.dataset(accession)
+        return None if found is None else rule_of(found)
+
+    def _drs(self) -> Drs:
+        presigning = frozenset(name for name, store in self.settings.stores.items() if store.kind == "s3")
+        return Drs(
+            catalog=self.catalog,
+            policy=self.policy,
+            clearinghouse=self.clearinghouse,
+            places=Places(self.data.url, self._store_url, presigning),
+            drs_host=self.settings.drs_host,
+            public_url=self.settings.public_url,
+            broker=self.settings.broker.issuer,
+            htsget=self._slices(),
+            service=self.service,
+        )
+
+    def _store_url(self, store: str, key: str, seconds: int) -> str | None:
+        return self.stores[store].url(key, seconds)
+
+    def _slices(self) -> dict[str, str]:
+        """Path of the htsget service by file format, where the member has one."""
+        if "htsget" not in self.profile.standards:
+            return {}
+        return {format: f"{HTSGET}/{datatype}" for datatype, formats in FORMATS.items() for format in formats}
+
+    def _beacon(self) -> Beacon:
+        beacon, url = self.profile.beacon, self.settings.public_url
+        about = BeaconProfile(
+            id=beacon.id,
+            name=beacon.name,
+            description=self.profile.description,
+            organization=Organization(**self.settings.organization.model_dump()),
+            base_url=url + BEACON,
+            entry_types=tuple(beacon.entry_types),
+            environment=self.settings.environment,
+            requests_url=f"{url}/requests/new" if "dac" in self.profile.standards else None,
+        )
+        return Beacon(
+            Answering(
+                engine=self.engine,
+                catalog=self.catalog,
+                search=self.search,
+                policy=self.policy,
+                floor=self.floor,
+                bearer=self.clearinghouse.bearer,
+                profile=about,
+                dataset_url=lambda accession: f"{url}/datasets/{accession}",
+            ),
+            about,
+        )
+
+    def _htsget(self) -> Htsget:
+        return Htsget(
+            catalog=self.catalog,
+            policy=self.policy,
+            clearinghouse=self.clearinghouse,
+            slicer=Slicer(SLICER_BYTES),
+            open_source=lambda file: ByteSource(*self.data.place(file)),
+            byte_url=self.data.url,
+            public_url=self.settings.public_url,
+            service=self.service,
+        )
+
+    def _visas(self) -> Visas:
+        broker = self.settings.broker.issuer
+        callers = {broker: f"{broker}/.well-known/jwks.json"}
+        return Visas(self.issuer, Assertions(self.engine, self.settings.public_url, callers, self.jwks))
+
+    def _side(self) -> Side:
+        url = self.settings.public_url
+        individuals = Individuals(
+            self.search,
+            self.catalog,
+            linked=self.profile.accessions.link is not None,
+            public_url=url,
+            drs_host=self.settings.drs_host,
+            htsget=self._slices(),
+        )
+        gateways = {gateway.issuer: gateway.jwks_uri for gateway in self.settings.gateways}
+        return Side(
+            url=url,
+            individuals=individuals.meeting,
+            record=individuals.record,
+            rules=individuals.rules,
+            granularity=self.policy.granularity,
+            floor=self.floor,
+            partners={partner.member: bytes.fromhex(partner.key) for partner in self.settings.partners},
+            gateways=TrustedGateways(Assertions(self.engine, url, gateways, self.jwks).verify),
+            bearer=self.clearinghouse.bearer,
+            nonces=Nonces(writing(self.engine)),
+            requests_url=f"{url}/requests/new" if "dac" in self.profile.standards else None,
+        )
+
+
+def _entry(given: TrustedIssuer) -> TrustEntry:
+    return TrustEntry(
+        issuer=given.issuer,
+        jwks_uri=given.jwks_uri,
+        sources=tuple(given.sources),
+        datasets=tuple(given.datasets),
+        types=tuple(given.types),
+        subjects_of=given.subjects_of,
+    )
+
+
+class Published:
+    """The published data sets, as the pages of requests and decisions want them (``auth.pages.datasets.Datasets``)."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def get(self, accession: str) -> DatasetCard | None:
+        """One data set; None for what does not exist."""
+        found = self._catalog.dataset(accession)
+        return None if found is None else DatasetCard(found.accession, found.title, found.tier)
+
+    def search(self, text: str, limit: int) -> list[DatasetCard]:
+        """Controlled ones whose accession or title contains ``text``."""
+        wanted = text.casefold()
+        controlled = (found for found in self._catalog.datasets() if found.tier == "controlled")
+        hits = [found for found in controlled if wanted in f"{found.accession} {found.title}".casefold()]
+        return [DatasetCard(found.accession, found.title, found.tier) for found in hits[:limit]]

@@ -1,0 +1,1 @@
+"""A member's public pages: what it holds, and where access is asked for."""
