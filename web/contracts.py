@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+import orjson
 import yaml
 from connexion.resolver import Resolver
 
@@ -38,7 +39,8 @@ def document(name: str) -> Document:
     Security requirements are taken out: who may see what is decided in ``auth/policy`` and nowhere else, and connexion
     would refuse a request for its token's form before a handler could answer in the standard's shape.
     """
-    loaded: Document = yaml.load(source(name), Loader=yaml.CSafeLoader)
+    # Through JSON and back, because anchors of YAML are shared objects and connexion changes operations in place.
+    loaded: Document = orjson.loads(orjson.dumps(yaml.load(source(name), Loader=yaml.CSafeLoader)))
     loaded.pop("security", None)
     loaded["paths"] = dict(sorted(loaded["paths"].items(), key=_literal_first))
     for operations in loaded["paths"].values():
