@@ -19,7 +19,8 @@ PROCESSES = ("gateway", "broker", *MEMBERS)
 LINKED = ("gsa-human", "obia")
 ORGANIZATION = {"id": "org.example.gsa-demo", "name": "GSA demo family", "url": "https://ngdc.cncb.ac.cn"}
 FLOOR = {"minimum": 10, "round_to": 5}
-LOOPBACK = "http://127.0.0.1/callback"
+CLIENT = "client.yaml"
+LOOPBACK = "http://127.0.0.1/gsanode"
 TEST_REDIRECT = "http://127.0.0.1:8765/callback"
 
 
@@ -69,7 +70,18 @@ def write(folder: Path, addresses: Addresses, known: Secrets, roots: Roots) -> d
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
         atomic_write(path, text.encode(), mode=0o600)
         written[process] = path
+    atomic_write(folder / CLIENT, yaml.safe_dump(_researcher(addresses), sort_keys=False).encode())
     return written
+
+
+def _researcher(addresses: Addresses) -> dict[str, Any]:
+    """``client.yaml``: how the command line of a researcher reaches the family."""
+    return {
+        "broker": addresses.url("broker"),
+        "client_id": "gsanode",
+        "redirect_uri": LOOPBACK,
+        "hosts": {f"{member}.localhost": addresses.url(member) for member in MEMBERS},
+    }
 
 
 def _common(folder: Path, addresses: Addresses, process: str) -> dict[str, Any]:

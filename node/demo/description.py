@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, select
 from adapters.catalog.engine import connect
 from adapters.catalog.models import Dataset, File, FilePerson, Individual
 from adapters.catalog.visibility import individual_exists
-from node.demo.configuration import LINKED, LOOPBACK, MEMBERS, PROCESSES, TEST_REDIRECT, Addresses
+from node.demo.configuration import CLIENT, LINKED, LOOPBACK, MEMBERS, PROCESSES, TEST_REDIRECT, Addresses
 from node.demo.directory import atomic_write
 from node.demo.state import State
 
@@ -30,6 +30,7 @@ def describe(folder: Path, state: State, configs: Mapping[str, Path], tour: Mapp
         "source": state.source,
         "urls": {process: addresses.url(process) for process in PROCESSES},
         "configs": {process: str(path) for process, path in configs.items()},
+        "client": str(folder / CLIENT),
         "drs_hosts": {f"{member}.localhost": addresses.url(member) for member in MEMBERS},
         "users": [
             {"name": user.name, "role": user.role, "password": user.password, "subject": user.subject}

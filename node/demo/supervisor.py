@@ -18,11 +18,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from node.demo.directory import DemoError
 
 PR_SET_PDEATHSIG = 1
 POLL_SECONDS = 0.05
+WATCH_SECONDS = 0.5
 TAIL_LINES = 12
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -73,7 +75,7 @@ class Supervisor:
         :raises DemoError: if a port is taken; nothing is started then.
         """
         for service in self._services:
-            _require_free(service)
+            require_free(service)
         self._logs.mkdir(parents=True, exist_ok=True)
         for service in self._services:
             self.children.append(self._spawn(service))
@@ -86,11 +88,8 @@ class Supervisor:
         deadline = time.monotonic() + seconds
         waiting = list(self.children)
         while waiting:
+            self._require_running()
             for child in list(waiting):
-                if child.process.poll() is not None:
-                    raise DemoError(
-                        f"{child.service.name} ended with exit code {child.process.returncode}{_tail(child)}"
-                    )
                 if _answers(child.service):
                     child.ready = time.monotonic() - child.started
                     waiting.remove(child)
@@ -100,18 +99,19 @@ class Supervisor:
                 raise DemoError(f"not ready after {seconds:.0f} s: {names}{_tail(waiting[0])}")
             time.sleep(POLL_SECONDS)
 
-    def wait_for_end(self, stopped: Callable[[], bool]) -> None:
-        """Watch the processes until ``stopped`` answers true.
+    def watch(self) -> NoReturn:
+        """Watch the processes until one of them ends.
 
-        :raises DemoError: if one of them ends before.
+        :raises DemoError: when it does; with the end of its log.
         """
-        while not stopped():
-            for child in self.children:
-                if child.process.poll() is not None:
-                    raise DemoError(
-                        f"{child.service.name} ended with exit code {child.process.returncode}{_tail(child)}"
-                    )
-            time.sleep(POLL_SECONDS)
+        while True:
+            self._require_running()
+            time.sleep(WATCH_SECONDS)
+
+    def _require_running(self) -> None:
+        for child in self.children:
+            if child.process.poll() is not None:
+                raise DemoError(f"{child.service.name} ended with exit code {child.process.returncode}{_tail(child)}")
 
     def stop(self) -> None:
         """Ask every process to end, wait, and end those that do not. Never raises; may be called twice."""
@@ -154,7 +154,11 @@ def _end_with_parent(parent: int) -> Callable[[], None]:
     return ask
 
 
-def _require_free(service: Service) -> None:
+def require_free(service: Service) -> None:
+    """Make sure that the service can have its port.
+
+    :raises DemoError: if another program has it.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,0 +1,235 @@
+"""The tour: the family's main job, step by step, each request as a line that a person can repeat.
+
+It is a client like any other: it knows the family from ``family.json`` alone and talks to it over HTTP.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import htsget
+import pysam
+import requests
+from rich.console import Console
+from rich.rule import Rule
+
+from auth.login import BrokerClient, SignInFailed
+from node.demo.exchange import Exchange, StepFailed
+
+PURPOSE = "The tour of the demo family: association of heart phenotypes with reads."
+FAULTS = (
+    StepFailed,
+    SignInFailed,
+    requests.RequestException,
+    OSError,
+    LookupError,
+    ValueError,
+    htsget.exceptions.HtsgetException,
+)
+
+
+@dataclass(slots=True)
+class Tour:
+    """The tour through the family that ``family`` describes."""
+
+    family: dict[str, Any]
+    console: Console
+    exchange: Exchange = field(init=False)
+    folder: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.exchange = Exchange(self.console)
+
+    def run(self) -> bool:
+        """Take every step; whether all of them held. A step that fails ends the tour with a message."""
+        steps: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("Sign in", self._sign_in),
+            ("Does anyone have this phenotype? One question to every Beacon", self._beacon),
+            ("Fetch an open file by its DRS id, and verify it", self._open_file),
+            ("Fetch only a slice of the reads with htsget", self._slice),
+            ("A controlled file: refused, requested, granted, fetched, revoked", self._controlled),
+            ("Join phenotypes of GSA-Human with images of OBIA", self._join),
+        )
+        with tempfile.TemporaryDirectory(prefix="gsanode-tour-") as folder:
+            self.folder = Path(folder)
+            for number, (title, step) in enumerate(steps, start=1):
+                self.console.print()
+                self.console.print(Rule(f"{number}. {title}", align="left", style="dim"))
+                try:
+                    step()
+                except FAULTS as fault:
+                    self.console.print(f"  ✗ {fault}", style="bold red", highlight=False, soft_wrap=True)
+                    return False
+        return True
+
+    def _sign_in(self) -> None:
+        self.console.print(f'export GSANODE_CLIENT="{self.family["client"]}"', style="cyan", highlight=False)
+        for user in self.family["users"][:2]:
+            self._token(user["name"])
+
+    def _token(self, name: str, variable: str = "") -> None:
+        """Run the code flow for a user; the token goes into the shell variable of the user's name."""
+        variable = variable or name.upper()
+        user = next(user for user in self.family["users"] if user["name"] == name)
+        command = f"gsanode token --user {name} --password-env PASSWORD"
+        self.console.print(
+            f'{variable}=$(PASSWORD="<password of {name}>" {command})', style="cyan", highlight=False, soft_wrap=True
+        )
+        self.exchange.secrets[variable] = self._broker().sign_in(name, user["password"]).access
+        self.exchange.say(f"{user['role']} signed in; the token is in ${variable}")
+
+    def _broker(self) -> BrokerClient:
+        public = self.family["oauth"]["public"]
+        return BrokerClient(self.family["oauth"]["issuer"], public["client_id"], public["redirect_uri"])
+
+    def _beacon(self) -> None:
+        term = self.family["tour"]["filter"]
+        url = f"{self.family['urls']['gateway']}/ga4gh/beacon/v2/individuals?filters={term}&requestedGranularity=count"
+        body = self.exchange.ask("GET", url).json()
+        total = body["responseSummary"].get("numTotalResults")
+        if not total:
+            raise StepFailed(f"nobody of the family has {term}: {body['responseSummary']}")
+        nodes = body["info"]["nodes"]
+        self.exchange.say(f"{total} individuals with {term}; {len(nodes)} nodes were asked")
+
+    def _open_file(self) -> None:
+        file = self._file("open_file")
+        record = self.exchange.ask("GET", file.objects).json()
+        self.exchange.say(f"{record['name']}, {record['size']:,} bytes, at {record['self_uri']}")
+        self._url(self.exchange.ask("GET", f"{file.objects}/access/https"))
+        size = self.exchange.download("$URL", self.folder / record["name"], _sha256(record))
+        self.exchange.say(f"{size:,} bytes; the SHA-256 is that of the record")
+
+    def _slice(self) -> None:
+        wanted, file = self.family["tour"]["reads"], self._file("reads")
+        url = f"{file.member}/ga4gh/htsget/v1/reads/{file.id}"
+        region = {key: wanted[key] for key in ("start", "end")}
+        place = f"{wanted['reference']}:{wanted['start']}-{wanted['end']}"
+        options = f"--reference-name {wanted['reference']} --start {wanted['start']} --end {wanted['end']}"
+        self.console.print(f"htsget {options} -O slice.bam {url}", style="cyan", highlight=False, soft_wrap=True)
+        target = self.folder / "slice.bam"
+        with target.open("wb") as out:
+            htsget.get(url, out, reference_name=wanted["reference"], max_retries=0, **region)
+        with pysam.AlignmentFile(str(target), "rb") as reads:
+            inside = sum(_overlaps(read, wanted) for read in reads)
+        if not inside:
+            raise StepFailed(f"the slice holds no read of {place}")
+        whole = self.exchange.ask("GET", file.objects).json()["size"]
+        self.exchange.say(f"{inside:,} reads of {place} in {target.stat().st_size:,} of {whole:,} bytes")
+
+    def _controlled(self) -> None:
+        file = self._file("controlled")
+        access = f"{file.objects}/access/https"
+        self.exchange.ask("GET", access, expect=(401,))
+        self.exchange.say("nobody signed in: refused")
+        refused = self.exchange.ask("GET", access, bearer="RESEARCHER", expect=(403,)).json()
+        self.exchange.say(f"signed in, no grant: {refused['msg']}")
+        request = self._granted(file.member, file.dataset)
+        record = self._fetch_with_passport(file, access)
+        self.exchange.ask("POST", f"{file.member}/dac/v1/requests/{request}/revoke", bearer="DAC", body={})
+        self.exchange.say("the committee revokes the grant")
+        self.exchange.ask("POST", access, body={"passports": ["$PASSPORT"]}, expect=(401, 403))
+        self.exchange.say(f"the same Passport opens {record['name']} no more")
+        self.exchange.ask("GET", "$URL", expect=(401, 403))
+        self.exchange.say("nor does the URL that was open")
+
+    def _granted(self, member: str, dataset: str) -> str:
+        """Request a data set, and decide as its committee; answers the id of the request."""
+        requests_url = f"{member}/dac/v1/requests"
+        body = {"dataset": dataset, "purpose": PURPOSE}
+        request = str(
+            self.exchange.ask("POST", requests_url, bearer="RESEARCHER", body=body, expect=(200, 201)).json()["id"]
+        )
+        self.exchange.ask("POST", f"{requests_url}/{request}/submit", bearer="RESEARCHER", body={})
+        self.exchange.say(f"request {request} for {dataset} is with its committee")
+        waiting = self.exchange.ask("GET", f"{requests_url}?state=submitted", bearer="DAC").json()["requests"]
+        if request not in [one["id"] for one in waiting]:
+            raise StepFailed(f"the committee does not see the request {request}")
+        state = self.exchange.ask("POST", f"{requests_url}/{request}/approve", bearer="DAC", body={}).json()["state"]
+        self.exchange.say(f"the committee decides: {state}")
+        return request
+
+    def _fetch_with_passport(self, file: TourFile, access: str) -> dict[str, Any]:
+        self.console.print(
+            'PASSPORT=$(PASSWORD="<password of researcher>" gsanode token --user researcher --password-env PASSWORD'
+            " --passport)",
+            style="cyan",
+            highlight=False,
+            soft_wrap=True,
+        )
+        self.exchange.secrets["PASSPORT"] = self._broker().passport(self.exchange.secrets["RESEARCHER"])
+        record: dict[str, Any] = self.exchange.ask("GET", file.objects).json()
+        self._url(self.exchange.ask("POST", access, body={"passports": ["$PASSPORT"]}))
+        size = self.exchange.download("$URL", self.folder / record["name"], _sha256(record))
+        self.exchange.say(f"{record['name']}: {size:,} bytes; the SHA-256 is that of the record")
+        return record
+
+    def _join(self) -> None:
+        tour = self.family["tour"]
+        shown = self._search(tour["join"], "count")
+        if not shown["count"]:
+            raise StepFailed(f"the join gives no count: {shown}")
+        self.exchange.say(
+            f"anyone: {shown['count']} people have both (rounded down, floor {shown['floor']['minimum']})"
+        )
+        hidden = self._search(tour["rare_join"], "count")
+        if not hidden["suppressed"] or hidden.get("count") is not None:
+            raise StepFailed(f"a join below the floor is not suppressed: {hidden}")
+        self.exchange.say("anyone: too few people have both, the floor hides the number")
+        for part in ("controlled", "imaging"):
+            self._granted(self.family["urls"][tour[part]["member"]], tour[part]["dataset"])
+        self._token("researcher")
+        records = self._search(tour["join"], "record", bearer="RESEARCHER")
+        if not records.get("records"):
+            raise StepFailed(f"the holder of both grants gets no records: {records}")
+        first = records["records"][0]
+        pair = " and ".join(one["accession"] for one in first["individuals"])
+        self.exchange.say(f"with both grants: {records['numRecords']} records, the first of {first['person']}: {pair}")
+
+    def _search(self, clauses: list[dict[str, Any]], granularity: str, bearer: str = "") -> dict[str, Any]:
+        url = f"{self.family['urls']['gateway']}/federation/v1/search"
+        body = {"all": clauses, "granularity": granularity}
+        answer: dict[str, Any] = self.exchange.ask("POST", url, bearer=bearer, body=body).json()
+        if not answer["complete"]:
+            raise StepFailed(f"not every node answered: {answer['nodes']}")
+        return answer
+
+    def _url(self, answer: requests.Response) -> None:
+        """Keep the byte URL of an access answer: it opens the file, so it is not shown."""
+        self.exchange.secrets["URL"] = answer.json()["url"]
+        self.exchange.say("a signed URL that expires, in $URL")
+
+    def _file(self, part: str) -> TourFile:
+        """The file that a part of the tour is about."""
+        wanted = self.family["tour"][part]
+        dataset = next(d for d in self.family["datasets"] if d["accession"] == wanted["dataset"])
+        id = next(file["id"] for file in dataset["files"] if file["name"] == wanted["name"])
+        return TourFile(id, self.family["urls"][wanted["member"]], wanted["dataset"])
+
+
+@dataclass(frozen=True, slots=True)
+class TourFile:
+    """A file of the tour: its DRS id, the URL of its member, its data set."""
+
+    id: str
+    member: str
+    dataset: str
+
+    @property
+    def objects(self) -> str:
+        """URL of its DRS record."""
+        return f"{self.member}/ga4gh/drs/v1/objects/{self.id}"
+
+
+def _sha256(record: dict[str, Any]) -> str:
+    return str(next(one["checksum"] for one in record["checksums"] if one["type"] == "sha-256"))
+
+
+def _overlaps(read: pysam.AlignedSegment, wanted: dict[str, Any]) -> bool:
+    end = read.reference_end or 0
+    inside: bool = read.reference_start < wanted["end"] and end > wanted["start"]
+    return inside and read.reference_name == wanted["reference"]
