@@ -63,10 +63,8 @@ def sequence_type(ref: str, alt: str) -> str:
 
 
 def sequence_allele(start: int, ref: str, alt: str) -> Allele:
-    """The trimmed allele of two base sequences at ``start`` (0-based)."""
+    """The trimmed allele of two different base sequences at ``start`` (0-based)."""
     begin, short_ref, short_alt, anchor = trim(start, ref.upper(), alt.upper())
-    if not short_ref and not short_alt:
-        raise InvalidAllele(f"REF {ref!r} and ALT {alt!r} are the same")
     kind = sequence_type(short_ref, short_alt)
     length = max(len(short_ref), len(short_alt))
     return Allele(begin, begin + len(short_ref), short_ref, short_alt, anchor, kind, length)
@@ -108,9 +106,11 @@ def is_symbolic(alt: str) -> bool:
 
 
 def check_columns(ref: str, alt: str) -> None:
-    """:raises InvalidAllele: unless REF is bases and ALT is bases, symbolic or a breakend."""
+    """:raises InvalidAllele: unless REF is bases and ALT is other bases, symbolic or a breakend."""
     if not SEQUENCE.fullmatch(ref):
         raise InvalidAllele(f"REF {ref[:40]!r} is not a sequence of bases")
+    if ref.upper() == alt.upper():
+        raise InvalidAllele(f"REF {ref[:40]!r} and ALT {alt[:40]!r} are the same")
     if SEQUENCE.fullmatch(alt) or SYMBOLIC.fullmatch(alt) or alt in NOT_AN_ALLELE:
         return
     if not ("[" in alt or "]" in alt or (len(alt) > 1 and (alt[0] == "." or alt[-1] == "."))):

@@ -19,7 +19,7 @@ from adapters.variants.bases import BasePattern, normalised
 from adapters.variants.types import type_names, types_named
 
 GENE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
-AMINOACID = re.compile(r"[A-Z*]\d{1,6}(?:_[A-Z*]\d{1,6})?[A-Za-z0-9*=]{1,40}")
+AMINOACID = re.compile(r"[A-Z*]\d{1,6}(?:_[A-Z*]\d{1,6})?[A-Za-z*=][A-Za-z0-9*=]{0,39}")
 REPLACING = frozenset({"SNP", "MNP", "INDEL"})
 LONGEST_PATTERN = 10_000
 LONGEST_VARIANT = 2**31 - 1

@@ -88,7 +88,7 @@ def _open(path: Path) -> Any:
 
     try:
         return VCF(str(path), gts012=False, strict_gt=True)
-    except OSError as error:
+    except Exception as error:  # cyvcf2 has no class of its own for a broken header
         raise InvalidVariantFile(f"{path}: not a VCF or BCF file: {error}") from error
 
 

@@ -79,9 +79,7 @@ class Writer:
     def _sequence(self, contig: str, offset: int) -> tuple[str, list[str]]:
         r = self.random
         ref = self.reference[contig][offset : offset + r.choice([1, 1, 1, 1, 2, 3, 5, 70])]
-        alts: list[str] = []
-        for _ in range(r.choice([1, 1, 1, 2, 3])):
-            alts.append(self._alternate(ref))
+        alts = [self._alternate(ref) for _ in range(r.choice([1, 1, 1, 2, 3]))]
         unique = [a for a in dict.fromkeys(alts) if a != ref] or [ref + "T"]
         if r.random() < 0.1:
             unique.insert(r.randint(0, len(unique)), r.choice(["*", "<NON_REF>"]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,14 +61,14 @@ def fill(engine: Engine) -> None:
 
 
 @pytest.fixture
-def catalog(engine: Engine, tmp_path: Path) -> Iterator[Catalog]:
+def catalog(engine: Engine, tmp_path: Path) -> Catalog:
     """An empty member with people, once on SQLite and once on PostgreSQL."""
     fill(engine)
-    yield Catalog(engine, tmp_path)
+    return Catalog(engine, tmp_path)
 
 
 @pytest.fixture
-def sqlite_catalog(sqlite_engine: Engine, tmp_path: Path) -> Iterator[Catalog]:
+def sqlite_catalog(sqlite_engine: Engine, tmp_path: Path) -> Catalog:
     """The same on SQLite only."""
     fill(sqlite_engine)
-    yield Catalog(sqlite_engine, tmp_path)
+    return Catalog(sqlite_engine, tmp_path)

@@ -108,10 +108,8 @@ def _symbolic(
         return Line(dataset, assembly, contig, position - 1, position, "", alt, "", "BND", length or 0, True, said)
     name = alt[1:-1].split(":")[0]
     name = "DEL" if name == "CN0" else name
-    if name == "INS":
-        end = position
-    else:
-        end = int(info["END"]) if "END" in info else position + (length or 0)
+    covered = 0 if name == "INS" else length or 0
+    end = int(info["END"]) if "END" in info else position + covered
     length = end - position if length is None else length
     return Line(dataset, assembly, contig, position, end, "", alt, "", name, length, True, said)
 

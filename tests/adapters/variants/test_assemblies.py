@@ -43,8 +43,13 @@ def test_names_of_the_mitochondrion(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "canonical"),
-    [("chr14_KI270725v1_random", "KI270725.1"), ("KI270725.1", "KI270725.1"), ("GL000191.1", "GL000191.1")]
-    + [("chr1_gl000191_random", "GL000191.1"), ("chrUn_KI270302v1", "KI270302.1")],
+    [
+        ("chr14_KI270725v1_random", "KI270725.1"),
+        ("KI270725.1", "KI270725.1"),
+        ("GL000191.1", "GL000191.1"),
+        ("chr1_gl000191_random", "GL000191.1"),
+        ("chrUn_KI270302v1", "KI270302.1"),
+    ],
 )
 def test_unplaced_sequences_go_by_their_insdc_accession(name: str, canonical: str) -> None:
     assert assembly("GRCh38").contig(name).name == canonical
