@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,6 +36,7 @@ class Meeting:
         policy: Policy,
         floor: Floor,
         profile: Profile,
+        today: Callable[[], dt.date] = today,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._catalog = catalog
@@ -42,6 +44,7 @@ class Meeting:
         self._policy = policy
         self._floor = floor
         self._profile = profile
+        self._today = today
         self._clock = clock
 
     def __call__(self, question: Mapping[str, Any], caller: Caller | None) -> Met:
@@ -61,7 +64,7 @@ class Meeting:
         kind = self._profile.named(str(clause.get("entryType", "individual")))
         question = from_clause(kind.id, clause.get("filters"), clause.get("requestParameters"))
         datasets = self._search.eligible(question, self._catalog.datasets())
-        members = self._search.members([dataset.accession for dataset in datasets], today())
+        members = self._search.members([dataset.accession for dataset in datasets], self._today())
         access = decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
         found = self._search.met(question, members, access.listed(members))
         if question.entry_type == VARIANT:
