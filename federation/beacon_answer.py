@@ -14,7 +14,11 @@ ORDER = {"boolean": 0, "count": 1, "record": 2}
 
 @dataclass(frozen=True)
 class NodeAnswer:
-    """What one node said. ``number`` is its count, None where it told none; ``sets`` its result sets or collections."""
+    """What one node said.
+
+    ``number`` is its count, None where it told none; ``exact`` that it says so itself (``info.exact``): a public count
+    may be rounded or lack data sets below a floor. ``sets`` are its result sets or collections.
+    """
 
     node: str
     reply: Reply
@@ -22,6 +26,7 @@ class NodeAnswer:
     granularity: str = "boolean"
     exists: bool = False
     number: int | None = None
+    exact: bool = False
     sets: tuple[dict[str, Any], ...] = ()
 
     @property
@@ -41,7 +46,7 @@ class NodeAnswer:
         if self.answered:
             line |= {"beaconId": self.beacon, "granularity": self.granularity, "exists": self.exists}
             if self.number is not None:
-                line["numTotalResults"] = self.number
+                line |= {"numTotalResults": self.number, "exact": self.exact}
         return line
 
 
@@ -62,6 +67,7 @@ def read(node: str, reply: Reply, collection: bool) -> NodeAnswer:
         granularity=granularity,
         exists=body["responseSummary"]["exists"],
         number=body["responseSummary"].get("numTotalResults") if granularity != "boolean" else None,
+        exact=collection or _object(body.get("info")).get("exact") is True,
         sets=tuple(sets) if granularity == "record" or collection else (),
     )
 
@@ -91,15 +97,15 @@ def total(answers: list[NodeAnswer], kind: EntryType) -> dict[str, Any]:
     """How many things there are in the whole network, and how sure that is.
 
     Data sets are different at every node and are added up. The same person or variant can be at several nodes, so
-    there are at least as many as the fullest node has and at most as many as all together. A number is exact only if
-    every node answered with records; a public count may have been rounded down.
+    there are at least as many as the fullest node has and at most as many as all together; the latter only if every
+    node answered, and exactly.
     """
     numbers = [answer.number for answer in answers if answer.answered and answer.number is not None]
-    sure = all(a.answered and (a.granularity == "record" or kind.collection) for a in answers)
+    sure = all(answer.answered and answer.exact and answer.number is not None for answer in answers)
     added, largest = sum(numbers), max(numbers, default=0)
     least = added if kind.collection else largest
     shown: dict[str, Any] = {"atLeast": least}
-    if sure and len(numbers) == len(answers):
+    if sure:
         shown["atMost"] = added
     shown["kind"] = "exact" if shown.get("atMost") == least else "bound"
     return shown

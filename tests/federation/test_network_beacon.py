@@ -43,6 +43,7 @@ def beacon(name: str, granularity: str, number: int | None, results: list[dict[s
                 "resultsCount": len(found),
                 "results": found,
             }
+            body["info"] = {"exact": True}
             body["response"] = {"resultSets": [{**one, "info": {"own": 1}}]}
         return JSONResponse(body)
 
@@ -107,12 +108,17 @@ async def test_answers_are_kept_apart_and_totals_say_what_they_are(tmp_path: Pat
 
 async def test_a_total_is_exact_where_one_node_has_all_and_every_node_told_all(tmp_path: Path) -> None:
     members = {
-        "one": member(("individuals", beacon("one", "record", 2, [{"id": "a"}, {"id": "b"}]))),
-        "two": member(("individuals", beacon("two", "record", 0))),
+        "one": member(
+            ("individuals", beacon("one", "record", 2, [{"id": "a"}, {"id": "b"}])),
+            ("g_variants", beacon("one", "record", 2)),
+        ),
+        "two": member(("individuals", beacon("two", "record", 0)), ("g_variants", beacon("two", "record", 3))),
     }
     async with family(tmp_path, members) as running:
         answer = await ask(running, "/individuals", query("record"))
         assert answer["info"]["total"] == {"kind": "exact", "atLeast": 2, "atMost": 2}
+        overlapping = await ask(running, "/g_variants", query("record"))
+        assert overlapping["info"]["total"] == {"kind": "bound", "atLeast": 3, "atMost": 5}
 
 
 async def test_data_sets_of_all_nodes_are_added_up(tmp_path: Path) -> None:
