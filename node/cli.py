@@ -40,7 +40,9 @@ class Commands(typer.core.TyperGroup):
             return None
         module, attribute, _ = COMMANDS[cmd_name]
         app = getattr(importlib.import_module(module), attribute)
-        return typer.main.get_command(app) if isinstance(app, typer.Typer) else app
+        command = typer.main.get_command(app) if isinstance(app, typer.Typer) else app
+        command.name = cmd_name
+        return command
 
 
 app = typer.Typer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,17 @@ def shared(path: str) -> Path:
     if not found.exists():
         pytest.skip(f"real data pack not present: {found}")
     return found
+
+
+def program(name: str) -> str:
+    """Path of a program that a test needs: absent, it fails CI by its name and is a reported skip elsewhere."""
+    found = shutil.which(name)
+    if found:
+        return found
+    missing = f"program {name!r} is not installed (tests/interop/install.sh)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    pytest.skip(missing)
 
 
 def free_port() -> int:
