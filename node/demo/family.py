@@ -9,10 +9,11 @@ from pathlib import Path
 
 from auth.broker.settings import BrokerSettings
 from node.commands.process import KINDS
-from node.demo import configuration, description, made, registering
+from node.demo import configuration, description, registering
 from node.demo.configuration import MEMBERS, Addresses
 from node.demo.description import Described
-from node.demo.plan import DATASETS
+from node.demo.made import MadeFamily
+from node.demo.source import RealFamily
 from node.demo.state import MADE, State, recall, remember
 from node.demo.users import create_accounts, create_committees
 from web.settings import load
@@ -26,31 +27,28 @@ def bring_up(folder: Path, port_base: int, data: Path | None, told: Told) -> Des
     :param data: folder of real data in the layout of the data pack; None makes the data.
     :raises DemoError: if the folder or the data cannot be used.
     """
+    known = RealFamily(data, folder) if data else MadeFamily(folder)
     state = recall(folder, port_base, str(data) if data else MADE)
-    roots = made.roots(folder)
-    configs = configuration.write(folder, Addresses(port_base), state.secrets, roots)
+    configs = configuration.write(folder, Addresses(port_base), state.secrets, known.roots())
     if state.complete:
         described: Described = json.loads((folder / "family.json").read_bytes())
         return described
-    _create_people(state, configs)
-    holdings = made.holdings(folder, told)
+    holdings = known.holdings(told)
+    _prepare_broker_and_gateway(state, configs)
     for member in MEMBERS:
+        with registering.database(configs[member]) as engine:
+            create_committees(engine, holdings.committees(member).items(), state.users)
         own = [submission for submission in holdings.submissions if submission.member == member]
-        registering.fill(configs[member], own, holdings.ontologies, told)
-    described = description.describe(folder, state, configs, made.TOUR)
+        registering.fill(configs[member], own, holdings.ontologies.get(member, ()), told)
+    described = description.describe(folder, state, configs, holdings.tour)
     remember(folder, replace(state, complete=True))
     return described
 
 
-def _create_people(state: State, configs: dict[str, Path]) -> None:
-    """The databases, with the accounts at the broker and the committees at the members."""
+def _prepare_broker_and_gateway(state: State, configs: dict[str, Path]) -> None:
     settings = load(configs["broker"], KINDS)
     assert isinstance(settings, BrokerSettings)
     with registering.database(configs["broker"]) as engine:
         create_accounts(engine, state.users, settings.passwords)
     with registering.database(configs["gateway"]):
-        pass  # nothing to fill, but its schema
-    for member in MEMBERS:
-        committees = {str(s.dac): f"Committee of {s.title}" for s in reversed(DATASETS) if s.member == member and s.dac}
-        with registering.database(configs[member]) as engine:
-            create_committees(engine, committees.items(), state.users)
+        pass  # it holds nothing, but has a schema

@@ -38,20 +38,25 @@ TOUR = {
 }
 
 
-def roots(folder: Path) -> dict[str, dict[str, Path]]:
-    """By member, its stores: the folder behind each store's name."""
-    return {member: {"archive": folder / "archive" / member} for member in MEMBERS}
+class MadeFamily:
+    """The made holdings below ``folder``."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
-def holdings(folder: Path, told: Callable[[str], None]) -> Holdings:
-    """Write the archives and documents of the made family below ``folder``."""
-    archive = MadeArchive(folder / "archive")
-    archive.write(told)
-    documents = folder / "submissions"
-    submissions = [
-        _submission(planned, archive, documents / planned.member / planned.accession) for planned in DATASETS
-    ]
-    return Holdings(tuple(submissions), (TERMS,))
+    def roots(self) -> dict[str, dict[str, Path]]:
+        """By member, its stores: the folder behind each store's name."""
+        return {member: {"archive": self._folder / "archive" / member} for member in MEMBERS}
+
+    def holdings(self, told: Callable[[str], None]) -> Holdings:
+        """Write the archives and documents."""
+        archive = MadeArchive(self._folder / "archive")
+        archive.write(told)
+        documents = self._folder / "submissions"
+        submissions = [
+            _submission(planned, archive, documents / planned.member / planned.accession) for planned in DATASETS
+        ]
+        return Holdings(tuple(submissions), dict.fromkeys(("gsa-human", "obia"), (TERMS,)), TOUR)
 
 
 def _submission(planned: PlannedDataset, archive: MadeArchive, folder: Path) -> Submission:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,20 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """All that a family holds before it is registered; ``ontologies`` are files whose terms filters may use."""
+    """All that a family holds before it is registered.
+
+    :param ontologies: by member, files whose terms filters may use.
+    :param tour: what the tour asks for.
+    """
 
     submissions: tuple[Submission, ...]
-    ontologies: tuple[Path, ...]
+    ontologies: Mapping[str, tuple[Path, ...]]
+    tour: Mapping[str, Any]
+
+    def committees(self, member: str) -> dict[str, str]:
+        """Title by id of the committees of a member."""
+        own = [submission.descriptor for submission in self.submissions if submission.member == member]
+        return {dataset["dac"]: f"Committee of {dataset['title']}" for dataset in reversed(own) if "dac" in dataset}
 
 
 def write_mapping(folder: Path, rows: Iterable[tuple[str, str, str]]) -> Path:
