@@ -77,6 +77,8 @@ class Collector:
                     self._late[issuer.issuer] = self._clock() + self._settings.lifetimes.late_issuer
             log.warning("visa_issuer_failed", issuer=issuer.issuer, late=late, reason=str(error))
             return []
+        with self._lock:
+            self._late.pop(issuer.issuer, None)
         return self._sift(issuer.issuer, sub, document)
 
     def _sift(self, issuer: str, sub: str, document: Mapping[str, Any]) -> list[str]:
