@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import select
 
@@ -19,9 +20,7 @@ from adapters.registration.plan import Claim, Origin, ProblemKind, Row
 from adapters.registration.registration import Reading
 from adapters.store import ByteSource, StoreError
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
+Tags = Mapping[str, str]  # first values by keyword
 TAGS = [
     "SOPInstanceUID",
     "StudyInstanceUID",
@@ -134,14 +133,12 @@ class Instance:
 
     key: str
     origin: Origin
-    tags: Dataset
+    tags: Tags
     individual: str = ""
 
     def text(self, keyword: str) -> str:
         """The first value of a tag as text; empty if there is none."""
-        value = self.tags.get(keyword)
-        first = value[0] if isinstance(value, list | tuple) and value else value
-        return "" if first is None else str(first).strip()
+        return self.tags[keyword]
 
     def uid(self, keyword: str) -> str:
         """A UID."""
@@ -154,7 +151,7 @@ class Instance:
     def description(self, keyword: str) -> str:
         """A description, unless it holds a word of the patient's name or the patient's identifier."""
         text = self.text(keyword)
-        private = re.split(r"\W+", f"{self.tags.get('PatientName', '')} {self.text('PatientID')}".casefold())
+        private = re.split(r"\W+", f"{self.text('PatientName')} {self.text('PatientID')}".casefold())
         words = {word for word in private if len(word) >= SHORTEST_NAME}
         return "" if any(word in text.casefold() for word in words) else text
 
@@ -169,7 +166,6 @@ class Persons:
 
     def resolved(self, instances: Sequence[Instance]) -> Iterator[Instance]:
         """The instances whose patient has an individual, which is planned."""
-        self._one_patient_per_study(instances)
         registered = self._registered_studies({i.uid("StudyInstanceUID") for i in instances})
         numbers = Identities(self.reading, "individual", self.mapping or {}, numbering=self.mapping is None)
         by_patient: dict[str, list[Instance]] = {}
@@ -182,14 +178,6 @@ class Persons:
                 for instance in own:
                     instance.individual = accession
                     yield instance
-
-    def _one_patient_per_study(self, instances: Sequence[Instance]) -> None:
-        first: dict[str, Instance] = {}
-        for instance in instances:
-            other = first.setdefault(instance.uid("StudyInstanceUID"), instance)
-            if other.patient() != instance.patient():
-                message = f"its study has another PatientID in {other.key!r}"
-                self.reading.plan.problem(instance.origin.at("PatientID"), ProblemKind.CONFLICT, message)
 
     def _registered_studies(self, uids: set[str]) -> dict[str, str]:
         """Individuals of studies that are registered, by study."""
@@ -246,8 +234,8 @@ def _once(instances: Iterator[Instance], reading: Reading) -> Iterator[Instance]
             reading.plan.problem(instance.origin.at("SOPInstanceUID"), ProblemKind.DUPLICATE, message)
 
 
-def _tags(source: ByteSource) -> Dataset:
-    """The needed tags of a DICOM file, read no further than its pixels.
+def _tags(source: ByteSource) -> Tags:
+    """The needed tags of a DICOM file as text, read no further than its pixels.
 
     :raises NotDicom: if it is none.
     """
@@ -255,14 +243,35 @@ def _tags(source: ByteSource) -> Dataset:
     from pydicom.errors import InvalidDicomError
 
     try:
-        with source.open() as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about values that are odd but readable
-            return dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
+        with source.open() as file, _odd_values_pass():
+            read = dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
+            return {keyword: _text(read.get(keyword)) for keyword in TAGS}
     except (InvalidDicomError, EOFError, OSError, ValueError, NotImplementedError) as error:
         raise NotDicom(f"is no DICOM file, or is cut off ({type(error).__name__})") from error
 
 
-def _is_complete(tags: Dataset, origin: Origin, reading: Reading) -> bool:
+def _text(value: Any) -> str:
+    """The first value of a tag."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    return "" if first is None else str(first).strip()
+
+
+@contextmanager
+def _odd_values_pass() -> Iterator[None]:
+    """Let pydicom take values as they are: its warnings would repeat them, names of persons among them, in the log."""
+    from pydicom import config
+
+    before = config.settings.reading_validation_mode
+    config.settings.reading_validation_mode = config.IGNORE
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        config.settings.reading_validation_mode = before
+
+
+def _is_complete(tags: Tags, origin: Origin, reading: Reading) -> bool:
     instance = Instance(origin.source, origin, tags)
     complete = True
     for keyword in REQUIRED:
