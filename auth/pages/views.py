@@ -168,7 +168,7 @@ class AccessPages:
     def command(self, caller: Caller, request_id: str, command: str) -> Any:
         """Do it: the click is a POST by the person who is signed in (row 64)."""
         days = request.form.get("days", str(LIFE_CHOICES[-1]))
-        if not days.isdecimal():
+        if not (days.isascii() and days.isdecimal()):
             raise BadRequest("days is a whole number")
         try:
             self._dac.command(caller, request_id, command, request.form.get("comment", ""), int(days))
