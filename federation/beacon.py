@@ -223,6 +223,8 @@ def merged_terms(known: dict[str, Capability]) -> tuple[list[dict[str, Any]], li
         for term in capability.listed:
             merged = terms.setdefault(term["id"], {**term, "scopes": [], "nodes": []})
             merged["scopes"] = sorted({*merged["scopes"], *term.get("scopes", ())})
+            if term.get("values"):
+                merged["values"] = sorted({*merged.get("values", ()), *term["values"]})
             merged["nodes"].append(node)
         for resource in capability.resources:
             resources.setdefault(resource["id"], resource)

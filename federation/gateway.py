@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio.to_thread
+from flask import Flask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -37,6 +39,7 @@ class Gateway:
     def __init__(self, settings: GatewaySettings, as_gateway: Assert, as_client: Assert, jwks: Jwks) -> None:
         self.settings = settings
         self._jwks = jwks
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._fanout = Fanout(settings.limits)
         tokens = None
         if settings.broker is not None:
@@ -67,11 +70,28 @@ class Gateway:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Closes the pool of connections when the process ends."""
+        """Notes the loop for the pages' threads, and closes the pool of connections when the process ends."""
+        self._loop = asyncio.get_running_loop()
         try:
             yield
         finally:
             await self._fanout.close()
+
+    def pages(self, app: Flask) -> None:
+        """Register the front page on the gateway's application of pages."""
+        from federation.pages import FrontPage
+        from federation.pages.questions import GatewayQuestions
+
+        FrontPage(GatewayQuestions(self, self.loop)).register(app)
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop in which this gateway runs.
+
+        :raises RuntimeError: before it runs.
+        """
+        if self._loop is None:
+            raise RuntimeError("the gateway does not run yet")
+        return self._loop
 
     async def _keys(self, _request: Request) -> Response:
         keys = await anyio.to_thread.run_sync(self._jwks)

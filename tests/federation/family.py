@@ -43,6 +43,7 @@ from tests.federation.servers import url as url_of
 from web.application import Assembly, create_application
 from web.contracts import Contract
 from web.errors import Failure
+from web.pages import create_pages
 
 KEY = bytes(range(32))
 NO_FLOOR = Floor(1, 1)
@@ -68,6 +69,7 @@ class MemberData:
     people: Sequence[Person] = ()
     entry_types: Sequence[str] = ("dataset", "individual")
     terms: Sequence[str] = ()
+    fields: Sequence[dict[str, Any]] = ()
     datasets: Sequence[DatasetRule] = ()
     floor: Floor = NO_FLOOR
     public: PublicGranularity = PUBLIC
@@ -234,6 +236,7 @@ def beacon_routes(data: MemberData) -> list[Route]:
 
     async def terms(_request: Request) -> Response:
         listed = [{"id": term, "type": "ontologyTerm", "scopes": ["individual"]} for term in data.terms]
+        listed += [{"type": "alphanumeric", "scopes": ["imagingSeries"], **entry} for entry in data.fields]
         return JSONResponse({"response": {"filteringTerms": listed, "resources": []}})
 
     base = "/ga4gh/beacon/v2"
@@ -303,7 +306,10 @@ async def family(
             **{"floor": FloorSettings(), "deadline_seconds": 10, **settings},
         )
         gateway = Gateway(made, signer(gateway_url, keys), signer("gateway", keys), keys.public_jwks)
+        flask_app = create_pages("tests", public_url=gateway_url, title="GSA Family", words={})
+        gateway.pages(flask_app)
         parts: dict[str, Any] = {
+            "pages": flask_app,
             "failures": FAILURES,
             "shapes": gateway.shapes(),
             "routes": gateway.routes(),
