@@ -1,0 +1,231 @@
+"""A generated member with people, phenotypes, variants and images, kept as plain data for a brute-force oracle too."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, insert
+
+from adapters.catalog import models
+from adapters.catalog.engine import writing
+from adapters.terms import loading
+from adapters.terms import tables as term_tables
+from adapters.terms.indexing import index_individuals
+from adapters.variants import ingest
+from adapters.variants import tables as variant_tables
+
+TODAY = dt.date(2026, 6, 1)
+NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+FIRST = 7  # ordinal of the first person
+PARENTS = {
+    "HP:0001626": ["HP:0000118"],
+    "HP:0001638": ["HP:0001627"],
+    "HP:0001627": ["HP:0001626"],
+    "HP:0001639": ["HP:0001638"],
+    "HP:0001644": ["HP:0001638"],
+    "HP:0001250": ["HP:0000707"],
+    "HP:0000707": ["HP:0000118"],
+    "UBERON:0000955": ["UBERON:0000062"],
+    "UBERON:0000948": ["UBERON:0000062"],
+}
+TERMS = sorted({"HP:0000118", "UBERON:0000062", *PARENTS})
+DISEASES = ("MONDO:0004975", "MONDO:0005148", "ICD10:J40")
+RARE = "ORPHA:98"  # of one person, in no ontology
+SEXES = ("NCIT:C16576", "NCIT:C20197", "NCIT:C17998")
+BMI = "LOINC:35925-4"
+BASES = "ACGT"
+CONTIG_FROM = 20_000_000
+SETS = {
+    # accession: (tier, release, withdrawn)
+    "HRA000001": ("open", TODAY, False),
+    "HRA000002": ("controlled", TODAY, False),
+    "HRA000003": ("controlled", TODAY, False),
+    "HRA000004": ("open", TODAY + dt.timedelta(days=1), False),
+    "HRA000005": ("open", TODAY, True),
+}
+EXISTING = ("HRA000001", "HRA000002", "HRA000003")
+
+
+@dataclass
+class Person:
+    """One person. ``genotypes``: data set → copies of each variant."""
+
+    accession: str
+    ordinal: int
+    record: dict[str, Any]
+    datasets: list[str]
+    withdrawn: bool
+    link: str | None
+    genotypes: dict[str, list[int]] = field(default_factory=dict)
+
+
+@dataclass
+class Series:
+    """One imaging series with what its study says."""
+
+    uid: str
+    study: str
+    dataset: str
+    person: str
+    modality: str
+    body_part: str
+    manufacturer: str
+    age: str | None
+
+
+@dataclass
+class World:
+    """Everything that was generated. ``variants``: (0-based start, ref, alt)."""
+
+    people: list[Person]
+    series: list[Series]
+    variants: list[tuple[int, str, str]]
+
+
+def generate(seed: int, people: int = 90) -> World:
+    """A world of ``people`` persons."""
+    dice = random.Random(seed)
+    variants = []
+    for index in range(30):
+        ref = dice.choice(BASES)
+        alt = dice.choice([base for base in BASES if base != ref])
+        variants.append((CONTIG_FROM + index * 100, ref, alt))
+    rates = [dice.choice([0.02, 0.1, 0.3, 0.6]) for _ in variants]
+    world = World([_person(dice, i) for i in range(people)], [], variants)
+    world.people[0].record["diseases"] = [{"diseaseCode": {"id": RARE}}]
+    world.people[0].datasets, world.people[0].withdrawn = ["HRA000003"], False
+    for person in world.people:
+        for dataset in person.datasets:
+            calls = [(dice.random() < rate) + (dice.random() < rate) for rate in rates]
+            person.genotypes[dataset] = calls
+            for number in range(dice.choice([0, 0, 1, 2])):
+                _study(dice, world, person, dataset, number)
+    return world
+
+
+def _person(dice: random.Random, index: int) -> Person:
+    record: dict[str, Any] = {"sex": {"id": dice.choice(SEXES)}}
+    if dice.random() < 0.7:
+        record["phenotypicFeatures"] = [
+            {"featureType": {"id": term, "label": f"label of {term}"}, "excluded": dice.random() < 0.25}
+            for term in dice.sample([t for t in TERMS if t.startswith("HP")], 2)
+        ]
+    if dice.random() < 0.6:
+        record["diseases"] = [
+            {"diseaseCode": {"id": dice.choice(DISEASES), "label": "Some disease"}, "ageOfOnset": _age(dice)}
+            for _ in range(dice.choice([1, 2]))
+        ]
+    if dice.random() < 0.8:
+        value = {"unit": {"id": "NCIT:C49671"}, "value": dice.choice([18.5, 22.0, 25.0, 31.2])}
+        wrapped = value if dice.random() < 0.5 else {"quantity": value}
+        record["measures"] = [{"assayCode": {"id": BMI, "label": "BMI"}, "measurementValue": wrapped}]
+    sets = dice.sample(list(SETS), dice.choice([1, 1, 2, 3]))
+    link = f"HRI{index + 900:06}" if dice.random() < 0.3 else None
+    return Person(f"HRI{index:06}", FIRST + index, record, sorted(sets), dice.random() < 0.1, link)
+
+
+def _age(dice: random.Random) -> dict[str, Any]:
+    years = dice.randrange(1, 90)
+    forms: list[dict[str, Any]] = [
+        {"iso8601duration": f"P{years}Y"},
+        {"age": {"iso8601duration": f"P{years}Y6M"}},
+        {"ageRange": {"start": {"iso8601duration": f"P{years}Y"}, "end": {"iso8601duration": f"P{years + 5}Y"}}},
+    ]
+    return dice.choice(forms)
+
+
+def _study(dice: random.Random, world: World, person: Person, dataset: str, number: int) -> None:
+    study = f"1.2.{person.ordinal}.{dataset[-1]}.{number}"
+    age = dice.choice([None, "P60Y", "P12M", "P70Y3M", "P8Y", "P1Y"])
+    for index in range(dice.choice([1, 2, 3])):
+        modality = dice.choice(["CT", "MR", "US"])
+        body_part = dice.choice(["BRAIN", "HEART", "CHEST", ""])
+        manufacturer = dice.choice(["GE MEDICAL SYSTEMS", "SIEMENS", ""])
+        uid = f"{study}.{index}"
+        world.series.append(Series(uid, study, dataset, person.accession, modality, body_part, manufacturer, age))
+
+
+def write(engine: Engine, world: World, folder: Path) -> None:
+    """Put the world into an empty database through the same doors as real data."""
+    for base in (models.Base, term_tables.Base, variant_tables.Base):
+        base.metadata.create_all(engine)
+    _catalog(engine, world)
+    ontology = folder / "tree.obo"
+    ontology.write_text(obo())
+    loading.load(engine, ontology)
+    with writing(engine).begin() as connection:
+        index_individuals(connection, [person.accession for person in world.people])
+    for dataset in SETS:
+        path = folder / f"{dataset}.vcf"
+        path.write_text(vcf(world, dataset))
+        ingest.load(engine, path, dataset, assembly="GRCh38")
+
+
+def obo() -> str:
+    """The tree of :data:`PARENTS` as an OBO file."""
+    stanzas = ["format-version: 1.4\nontology: test-tree\ndata-version: 1"]
+    for term in TERMS:
+        above = "".join(f"is_a: {parent} ! its parent\n" for parent in PARENTS.get(term, ()))
+        stanzas.append(f"[Term]\nid: {term}\nname: label of {term}\n{above}")
+    return "\n\n".join(stanzas) + "\n"
+
+
+def _catalog(engine: Engine, world: World) -> None:
+    rows: dict[Any, list[dict[str, Any]]] = {
+        models.Dataset: [
+            {"accession": accession, "title": f"Set {accession}", "tier": tier, "release_date": release}
+            | {"withdrawn_at": NOW if withdrawn else None, "created_at": NOW, "updated_at": NOW, "dac": "HDAC000001"}
+            | {
+                "duo": {"duoDataUse": [{"id": "DUO:0000042", "label": "general research use"}]}
+                if tier == "open"
+                else {}
+            }
+            for accession, (tier, release, withdrawn) in SETS.items()
+        ],
+        models.Individual: [
+            {"accession": p.accession, "ordinal": p.ordinal, "sex": p.record["sex"]["id"], "record": p.record}
+            | {"link": p.link, "withdrawn_at": NOW if p.withdrawn else None, "name": f"secret {p.accession}"}
+            for p in world.people
+        ],
+        models.Membership: [
+            {"dataset": dataset, "individual": p.accession} for p in world.people for dataset in p.datasets
+        ],
+        models.Sample: [
+            {"accession": f"HRS{p.ordinal:03}{dataset[-3:]}", "dataset": dataset, "individual": p.accession}
+            | {"name": f"S{p.ordinal}"}
+            for p in world.people
+            for dataset in p.datasets
+        ],
+    }
+    studies = {s.study: s for s in world.series}
+    rows[models.ImagingStudy] = [
+        {"uid": s.study, "dataset": s.dataset, "individual": s.person, "age": s.age} for s in studies.values()
+    ]
+    rows[models.ImagingSeries] = [
+        {"uid": s.uid, "study": s.study, "modality": s.modality, "body_part": s.body_part}
+        | {"manufacturer": s.manufacturer, "number": 1}
+        for s in world.series
+    ]
+    with writing(engine).begin() as connection:
+        for table, values in rows.items():
+            connection.execute(insert(table), values)
+
+
+def vcf(world: World, dataset: str) -> str:
+    """The genotypes of a data set's people as VCF text."""
+    people = [person for person in world.people if dataset in person.datasets]
+    lines = [
+        "##fileformat=VCFv4.3",
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
+        "##contig=<ID=chr22,length=50818468>",
+        "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"])
+        + "".join(f"\tS{person.ordinal}" for person in people),
+    ]
+    for index, (start, ref, alt) in enumerate(world.variants):
+        calls = [("0/0", "0/1", "1/1")[person.genotypes[dataset][index]] for person in people]
+        lines.append("\t".join(["chr22", str(start + 1), ".", ref, alt, ".", "PASS", ".", "GT", *calls]))
+    return "\n".join(lines) + "\n"
