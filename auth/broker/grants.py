@@ -127,10 +127,7 @@ class S256Challenge(CodeChallenge):  # type: ignore[misc]
 
     def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
         """Refuse an authorization request without an S256 challenge."""
-        data = grant.request.payload.data
-        if not data.get("code_challenge"):
-            raise InvalidRequestError("Missing 'code_challenge'.")
-        if data.get("code_challenge_method") != "S256":
+        if grant.request.payload.data.get("code_challenge_method") != "S256":
             raise InvalidRequestError("The code_challenge_method must be S256.")
         super().validate_code_challenge(grant, redirect_uri)
 
