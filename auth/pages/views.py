@@ -23,7 +23,7 @@ from web.pages import add_place, add_words, renew_session, say
 log = structlog.get_logger(__name__)
 
 HERE = Path(__file__).parent
-CALLBACK = "/sign-in/callback"
+CALLBACK = "/callback"
 FOUND_AT_ONCE = 20  # data sets shown by one search
 LIFE_CHOICES = (30, 90, 180, 365)  # days that a committee can choose from
 DONE = {

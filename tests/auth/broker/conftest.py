@@ -59,14 +59,14 @@ def running(members: tuple[Member, Member], tmp_path_factory: pytest.TempPathFac
         {
             "client_id": human.url,
             "name": "GSA-Human",
-            "redirect_uris": [f"{human.url}/sign-in/callback"],
+            "redirect_uris": [f"{human.url}/callback"],
             "jwks_uri": f"{human.url}/.well-known/jwks.json",
             "resource": human.url,
         },
         {
             "client_id": omix.url,
             "name": "OMIX",
-            "redirect_uris": [f"{omix.url}/sign-in/callback"],
+            "redirect_uris": [f"{omix.url}/callback"],
             "jwks_uri": f"{omix.url}/.well-known/jwks.json",
             "resource": omix.url,
         },

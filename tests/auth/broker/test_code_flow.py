@@ -220,7 +220,7 @@ def test_secret_by_basic_and_not_in_two_ways(browser: Browser) -> None:
 
 
 def _by_key(browser: Browser, member: Member, **claims: object) -> requests.Response:
-    callback = f"{member.url}/sign-in/callback"
+    callback = f"{member.url}/callback"
     code = browser.code(client_id=member.url, redirect_uri=callback)["code"]
     assertion = member.assertion(member.url, browser.broker.url, **claims)
     fields = {"client_assertion_type": ASSERTION, "client_assertion": assertion}
@@ -259,7 +259,7 @@ def test_client_assertion_is_accepted_once(browser: Browser, members: tuple[Memb
 
 def test_client_assertion_by_another_key_is_refused(browser: Browser, members: tuple[Member, Member]) -> None:
     human, omix = members
-    callback = f"{human.url}/sign-in/callback"
+    callback = f"{human.url}/callback"
     code = browser.code(client_id=human.url, redirect_uri=callback)["code"]
     fields = {"client_assertion_type": ASSERTION, "client_assertion": omix.assertion(human.url, browser.broker.url)}
     assert browser.redeem(code, human.url, callback, **fields).json()["error"] == "invalid_client"

@@ -199,7 +199,7 @@ def _answer(ming: Visitor) -> tuple[str, dict[str, str]]:
     start = ming.http.get(f"{ming.site.url}/sign-in", allow_redirects=False, timeout=5)
     answer = ming.http.get(start.headers["Location"], allow_redirects=False, timeout=5)
     url = answer.headers["Location"]
-    assert url.startswith(f"{ming.site.url}/sign-in/callback?")
+    assert url.startswith(f"{ming.site.url}/callback?")
     return url, {name: value[0] for name, value in parse_qs(urlsplit(url).query).items()}
 
 
