@@ -65,6 +65,7 @@ class FrontPage:
             wrong=wrong,
             result=result,
             nodes=overview["nodes"],
+            names={node["id"]: node["name"] for node in overview["nodes"]},
             counts=overview["counts"],
             terms=[t for t in overview["terms"] if _of_people(t)][:LISTED_TERMS],
             modalities=_values(overview["terms"], "modality"),
