@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from adapters.catalog.engine import writing
+from adapters.variants.carriers import decode
+from adapters.variants.duplicates import join_duplicates
 from adapters.variants.tables import VariantAnnotation, VariantContig, VariantRelease, VariantRow
 
 LOADING, LIVE, RETIRED = "loading", "live", "retired"
@@ -103,6 +105,9 @@ def append(engine: Engine, loading: Loading, batch: Batch) -> None:
 
 def publish(engine: Engine, loading: Loading, source: Source) -> None:
     """Make the release live in place of the file's former one, at one instant for every reader."""
+    people = decode(source.people) if source.people is not None else None
+    with writing(engine).begin() as connection:
+        join_duplicates(connection, loading.id, people)
     with writing(engine).begin() as connection:
         connection.execute(
             update(VariantRelease)

@@ -70,6 +70,11 @@ def read(text: str, dataset: str, assembly: str, person: dict[str, int]) -> list
                     continue
                 line.site = (count, int(info["AN"]))
             found.append(line)
+    for _, group in itertools.groupby(sorted(found, key=lambda line: line.key), key=lambda line: line.key):
+        same = list(group)  # what a file says of an allele it says of it in all its records
+        for line in same:
+            line.said = set().union(*(other.said for other in same))
+            line.before = next((other.before for other in same if other.before), "")
     return found
 
 
