@@ -16,15 +16,13 @@ from adapters.catalog.visibility import individual_exists
 from node.demo.configuration import CLIENT, LINKED, LOOPBACK, MEMBERS, PROCESSES, TEST_REDIRECT, Addresses
 from node.demo.directory import atomic_write
 from node.demo.state import State
+from node.demo.submission import Holdings
 
 Described = dict[str, Any]
 
 
-def describe(folder: Path, state: State, configs: Mapping[str, Path], tour: Mapping[str, Any]) -> Described:
-    """Write ``folder``/family.json (it holds passwords: readable by the owner only) and answer its content.
-
-    :param tour: what the tour asks for.
-    """
+def describe(folder: Path, state: State, configs: Mapping[str, Path], holdings: Holdings) -> Described:
+    """Write ``folder``/family.json (it holds passwords: readable by the owner only) and answer its content."""
     addresses = Addresses(state.port_base)
     described: Described = {
         "source": state.source,
@@ -48,7 +46,8 @@ def describe(folder: Path, state: State, configs: Mapping[str, Path], tour: Mapp
         "datasets": [],
         "withdrawn_individuals": {},
         "linked": [],
-        "tour": dict(tour),
+        "notes": list(holdings.notes),
+        "tour": dict(holdings.tour),
     }
     for member in MEMBERS:
         engine = connect(f"sqlite:///{folder / 'databases' / member}.sqlite")

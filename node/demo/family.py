@@ -40,7 +40,7 @@ def bring_up(folder: Path, port_base: int, data: Path | None, told: Told) -> Des
             create_committees(engine, holdings.committees(member).items(), state.users)
         own = [submission for submission in holdings.submissions if submission.member == member]
         registering.fill(configs[member], own, holdings.ontologies.get(member, ()), told)
-    described = description.describe(folder, state, configs, holdings.tour)
+    described = description.describe(folder, state, configs, holdings)
     remember(folder, replace(state, complete=True))
     return described
 

@@ -21,10 +21,10 @@ from node.demo.tour import Tour
 
 READY_SECONDS = 60
 WHAT = {
-    "gateway": "federation: one question to every member",
+    "gateway": "one question to every member",
     "broker": "sign-in and Passports",
     "gsa": "reads of other organisms",
-    "gsa-human": "people: reads, variants, phenotypes",
+    "gsa-human": "reads, variants, phenotypes",
     "omix": "tables of all kinds",
     "obia": "medical images",
 }
@@ -100,6 +100,8 @@ class Show:
         self._console.print(processes)
         self._console.print(users)
         self._console.print(_counts(family), highlight=False)
+        for note in family["notes"]:
+            self._console.print(note, style="dim", highlight=False)
         self._console.print(f"Ready after {seconds:.0f} s. Everything for testers: {self._folder / 'family.json'}")
 
     def _tour(self, family: Described) -> bool:
@@ -136,5 +138,5 @@ def _counts(family: Described) -> str:
     controlled = sum(dataset["tier"] == "controlled" for dataset in released)
     return (
         f"{len(released)} released data sets ({controlled} controlled), {files:,} files, "
-        f"{len(family['linked'])} people with images and sequences"
+        f"{len(family['linked'])} people with images"
     )

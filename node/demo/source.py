@@ -93,7 +93,12 @@ class RealFamily:
             self._phantoms(scanned[len(real) :]),
         )
         ontologies = (TERMS, self._pack.root / "ontologies/hp.v2024-08-13.json.gz")
-        return Holdings(submissions, {"gsa-human": ontologies, "obia": (TERMS,)}, _tour(scanned[len(real) :]))
+        left_out = ", ".join(shown.left_out)
+        notes = (
+            (f"Left out of imaging/ (no DICOM instance, or one that is there already): {left_out}",) if left_out else ()
+        )
+        tour = _tour(scanned[len(real) :])
+        return Holdings(submissions, {"gsa-human": ontologies, "obia": (TERMS,)}, tour, notes)
 
     def _cohort(self) -> list[CohortPerson]:
         return [

@@ -57,11 +57,13 @@ class Holdings:
 
     :param ontologies: by member, files whose terms filters may use.
     :param tour: what the tour asks for.
+    :param notes: what a person should know about the data.
     """
 
     submissions: tuple[Submission, ...]
     ontologies: Mapping[str, tuple[Path, ...]]
     tour: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
     def committees(self, member: str) -> dict[str, str]:
         """Title by id of the committees of a member."""

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,8 +185,3 @@ def _tail(child: Child) -> str:
     """The end of a log, as it is shown below a message."""
     lines = child.log.read_text("utf-8", "replace").splitlines()[-TAIL_LINES:]
     return "".join(f"\n    {line}" for line in lines)
-
-
-def resident(children: list[Child]) -> Mapping[str, int]:
-    """Resident bytes by process."""
-    return {child.service.name: child.resident_bytes for child in children}
