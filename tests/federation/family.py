@@ -69,12 +69,12 @@ class MemberData:
     people: Sequence[Person] = ()
     entry_types: Sequence[str] = ("dataset", "individual")
     terms: Sequence[str] = ()
-    fields: Sequence[dict[str, Any]] = ()
     datasets: Sequence[DatasetRule] = ()
     floor: Floor = NO_FLOOR
     public: PublicGranularity = PUBLIC
     partners: Mapping[str, bytes] = field(default_factory=dict)
     routes: Sequence[Route] = ()
+    fields: Sequence[dict[str, Any]] = ()
 
     def individuals(self, question: Clause, _caller: Caller | None) -> list[tuple[str, str | None, list[str]]]:
         wanted = [item["id"] for item in question.get("filters", [])]
@@ -244,6 +244,8 @@ def beacon_routes(data: MemberData) -> list[Route]:
 
 
 def member_app(running: Running) -> ASGIApp:
+    if not running.data.people:
+        return Starlette(routes=beacon_routes(running.data))  # a Beacon of any make, without a side
     assembly = Assembly(
         name=running.id,
         contracts=[Contract("join", "/federation/v1", running.side)],

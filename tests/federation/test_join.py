@@ -125,7 +125,7 @@ async def test_counts_equal_brute_force(tmp_path: Path) -> None:
     rng = random.Random(7)
     data = members(seed=3)
     async with family(tmp_path, data, [("gsa-human", "obia")]) as running:
-        for _ in range(60):
+        for _ in range(30):
             question = random_question(rng)
             expected = len(oracle(question, data))
             answer = (await running.search(question)).json()
@@ -140,7 +140,7 @@ async def test_the_strictest_floor_of_all_applies_and_a_small_side_is_refused(tm
     data = members(seed=4, floor=Floor(10, 5))
     async with family(tmp_path, data, [("gsa-human", "obia")], floor={"minimum": 20, "round_to": 4}) as running:
         told = 0
-        for _ in range(40):
+        for _ in range(30):
             question = random_question(rng)
             expected = len(oracle(question, data))
             answer = (await running.search(question)).json()
