@@ -163,14 +163,16 @@ class Filters:
             return []
         if id.partition(":")[0] in words.dataset_prefixes:
             return [DATASET]
-        of_imaging = any(id.startswith(f"{prefix}:") for prefix in self._imaging_prefixes())
-        if words.is_imaging_term(id):
-            return [SERIES, INDIVIDUAL]
-        return [INDIVIDUAL, SERIES] if of_imaging else [INDIVIDUAL]
+        return [SERIES, INDIVIDUAL] if self._describes_imaging(id) else [INDIVIDUAL]
 
-    def _imaging_prefixes(self) -> frozenset[str]:
-        values = self._vocabulary.imaging_terms.values()
-        return frozenset(term.partition(":")[0] for of in values for terms in of.values() for term in terms)
+    def _describes_imaging(self, term: str) -> bool:
+        """Whether ``term`` or a descendant of it is one that imaging is described by."""
+        terms = self._vocabulary.terms_of_imaging()
+        if term in terms or SERIES not in self._entry_types:
+            return term in terms
+        below = select(OntologyClosure.descendant).where(OntologyClosure.ancestor == term)
+        with self._engine.connect() as connection:
+            return connection.scalar(below.where(OntologyClosure.descendant.in_(terms)).limit(1)) is not None
 
     def _people(self, connection: Connection, filter: Filter, visible: BitMap, listed: Listed) -> BitMap:
         words = self._vocabulary

@@ -76,9 +76,10 @@ class Vocabulary:
         """The path of terms that ``id`` names."""
         return next((name for name in _forms(id) if name in self.terms), None)
 
-    def is_imaging_term(self, term: str) -> bool:
-        """Whether imaging is described by ``term`` itself."""
-        return any(term in terms for values in self.imaging_terms.values() for terms in values.values())
+    def terms_of_imaging(self) -> frozenset[str]:
+        """All terms that imaging itself is described by."""
+        values = self.imaging_terms.values()
+        return frozenset(term for of_field in values for terms in of_field.values() for term in terms)
 
     def imaging_values(self, terms: frozenset[str]) -> dict[str, frozenset[str]]:
         """Imaging field → its DICOM values that are instances of any of ``terms``."""
@@ -100,7 +101,8 @@ def _forms(id: str) -> list[str]:
 @cache
 def vocabulary() -> Vocabulary:
     """The vocabulary shipped with the node."""
-    data: dict[str, Any] = yaml.safe_load(files("config").joinpath("beacon", "terms.yaml").read_text("utf-8"))
+    source = files("config").joinpath("beacon", "terms.yaml").read_bytes()
+    data: dict[str, Any] = yaml.load(source, Loader=yaml.CSafeLoader)
     person, imaging = data["individual"], data["imaging"]
     return Vocabulary(
         terms=person["terms"],

@@ -16,7 +16,7 @@ Body = dict[str, Any]
 
 
 def _yaml(*path: str) -> Any:
-    return yaml.safe_load(files("config").joinpath("beacon", *path).read_text("utf-8"))
+    return yaml.load(files("config").joinpath("beacon", *path).read_bytes(), Loader=yaml.CSafeLoader)
 
 
 @cache

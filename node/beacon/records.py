@@ -10,6 +10,7 @@ from adapters.variants.model import Occurrence, Variant
 from adapters.variants.variation import variation
 
 Body = dict[str, Any]
+UNSTATED = "unstated"  # the version of a data use term is required, but submitters do not always say it
 HOMOZYGOUS = {"id": "GENO:0000136", "label": "homozygous"}
 HETEROZYGOUS = {"id": "GENO:0000135", "label": "heterozygous"}
 HEMIZYGOUS = {"id": "GENO:0000134", "label": "hemizygous"}
@@ -31,7 +32,10 @@ def dataset(record: DatasetRecord, url: str) -> Body:
             "releaseDate": record.release_date.isoformat(),
         },
     }
-    return body | ({"dataUseConditions": dict(record.duo)} if record.duo.get("duoDataUse") else {})
+    terms = record.duo.get("duoDataUse")
+    if terms:
+        body["dataUseConditions"] = {"duoDataUse": [{"version": UNSTATED, **term} for term in terms]}
+    return body
 
 
 def individual(row: Any) -> Body:

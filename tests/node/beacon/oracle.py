@@ -42,11 +42,10 @@ def compare(low: float, high: float, operator: str, value: float) -> bool:
 def onsets(person: Person) -> Iterator[tuple[int, int]]:
     for disease in person.record.get("diseases", ()):
         onset = disease.get("ageOfOnset")
-        if onset and "ageRange" in onset:
-            ends = onset["ageRange"]
-            yield months(ends["start"]["iso8601duration"]), months(ends["end"]["iso8601duration"])
+        if onset and "start" in onset:
+            yield months(onset["start"]["iso8601duration"]), months(onset["end"]["iso8601duration"])
         elif onset:
-            age = months(onset.get("age", onset)["iso8601duration"])
+            age = months(onset["iso8601duration"])
             yield age, age
 
 
@@ -75,7 +74,7 @@ def of_person(wanted: Filter) -> Test:
 
 def measured(person: Person) -> Iterator[tuple[float, float]]:
     for measure in person.record.get("measures", ()):
-        value = measure["measurementValue"].get("quantity", measure["measurementValue"])["value"]
+        value = measure["measurementValue"]["value"]
         yield value, value
 
 

@@ -121,8 +121,7 @@ def _person(dice: random.Random, index: int) -> Person:
         ]
     if dice.random() < 0.8:
         value = {"unit": {"id": "NCIT:C49671"}, "value": dice.choice([18.5, 22.0, 25.0, 31.2])}
-        wrapped = value if dice.random() < 0.5 else {"quantity": value}
-        record["measures"] = [{"assayCode": {"id": BMI, "label": "BMI"}, "measurementValue": wrapped}]
+        record["measures"] = [{"assayCode": {"id": BMI, "label": "BMI"}, "measurementValue": value}]
     sets = dice.sample(list(SETS), dice.choice([1, 1, 2, 3]))
     link = f"HRI{index + 900:06}" if dice.random() < 0.3 else None
     return Person(f"HRI{index:06}", FIRST + index, record, sorted(sets), dice.random() < 0.1, link)
@@ -132,8 +131,8 @@ def _age(dice: random.Random) -> dict[str, Any]:
     years = dice.randrange(1, 90)
     forms: list[dict[str, Any]] = [
         {"iso8601duration": f"P{years}Y"},
-        {"age": {"iso8601duration": f"P{years}Y6M"}},
-        {"ageRange": {"start": {"iso8601duration": f"P{years}Y"}, "end": {"iso8601duration": f"P{years + 5}Y"}}},
+        {"iso8601duration": f"P{years}Y6M"},
+        {"start": {"iso8601duration": f"P{years}Y"}, "end": {"iso8601duration": f"P{years + 5}Y"}},
     ]
     return dice.choice(forms)
 
