@@ -125,15 +125,9 @@ class BinnedIndex:
             first = first_bin(level)
             yield from self.bins.between(reference, first + (start >> shift), first + (end - 1 >> shift))
 
-    def _earliest(self, reference: int, start: int) -> int:
-        """A record boundary before which no record reaches ``start``.
-
-        Writers leave unmapped reads out of the linear index although they have a place, and such a read may precede
-        the first mapped one of its window. So the window before is asked.
-        """
-        window = (start >> self.min_shift) - 1
-        if window < 0:
-            return 0
+    def first_at(self, reference: int, base: int) -> int:
+        """A record boundary that is not after any mapped record overlapping the window of ``base``."""
+        window = base >> self.min_shift
         if self.linear:
             return self.bins.window(reference, window)
         number = first_bin(self.depth) + window
@@ -143,6 +137,15 @@ class BinnedIndex:
             number = number - 1 if number % 8 != 1 else number - 1 >> 3
             place = self.bins.find(reference, number)
         return 0 if place is None else self.bins.firsts[place]
+
+    def _earliest(self, reference: int, start: int) -> int:
+        """A record boundary before which no record reaches ``start``.
+
+        Writers leave unmapped reads out of the linear index although they have a place, and such a read may precede
+        the first mapped one of its window. So the window before is asked.
+        """
+        before = start - (1 << self.min_shift)
+        return 0 if before < 0 else self.first_at(reference, before)
 
     def _latest(self, reference: int, end: int) -> int:
         """A record boundary after which every record begins at ``end`` or later."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from adapters.reads.slices import UNPLACED, Format, Region
+from adapters.reads.region import UNPLACED, Format, Region
 from web.errors import Failure
 
 Datatype = Literal["reads", "variants"]

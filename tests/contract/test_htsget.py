@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from adapters.reads import bgzf
-from adapters.reads.slices import Region
+from adapters.reads.region import Region
 from tests.adapters.reads.files import Made, make_bam, make_bcf, make_cram, make_vcf, reader
 from tests.node.htsget_node import BASE, CONTROLLED, GRANT, Node, payload, url
 from tests.support import running

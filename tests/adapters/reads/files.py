@@ -13,7 +13,8 @@ from pysam import bcftools
 
 from adapters.reads import bgzf
 from adapters.reads.parts import Inline, Part
-from adapters.reads.slices import UNPLACED, Format, Region, Stored
+from adapters.reads.region import UNPLACED, Format, Region
+from adapters.reads.slices import Stored
 
 CONTIGS = {"chr1": 400_000, "chr2": 150_000, "empty": 50_000, "HLA:A*01": 60_000}
 LONG = {"chr1L": 900_000_000, "chr2": 150_000}

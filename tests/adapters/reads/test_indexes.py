@@ -18,7 +18,8 @@ from adapters.reads.crai import parse_crai
 from adapters.reads.errors import DamagedIndex, SliceError
 from adapters.reads.index import inflated, parse_index
 from adapters.reads.parts import Span
-from adapters.reads.slices import Format, Region, Slicer, Stored
+from adapters.reads.region import Format, Region
+from adapters.reads.slices import Slicer, Stored
 from tests.adapters.reads.files import Bytes, Made, bai, make_bam, make_cram, make_vcf
 
 LEAF = first_bin(5)

@@ -1,0 +1,48 @@
+"""The containers of a CRAM that regions need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapters.reads import cram
+from adapters.reads.blocks import stretches
+from adapters.reads.crai import ContainerIndex
+from adapters.reads.errors import DamagedFile, DamagedIndex, UnknownReference
+from adapters.reads.header import Header
+from adapters.reads.parts import Part, Span
+from adapters.reads.region import Region
+from adapters.reads.source import ByteSource
+
+MOST_SPANS = 500  # containers are whole: there are no edges to trim
+
+
+def containers(
+    source: ByteSource, header: Header, index: ContainerIndex, regions: Sequence[Region], end: int
+) -> list[Part]:
+    """Parts with every record of the regions.
+
+    :param end: byte at which the containers of records end.
+    :raises UnknownReference: if the header has no reference of a region's name.
+    :raises DamagedIndex: if the index names places where no container begins.
+    """
+    wanted: set[int] = set()
+    for region in regions:
+        if region.unplaced:
+            wanted |= index.unplaced()
+        elif region.reference in header.references:
+            wanted |= index.overlapping(header.references[region.reference], region.start, region.stop)
+        else:
+            raise UnknownReference(region.reference)
+    major = cram.version(source)
+    # Shifted so that neighbours, which share a boundary, become one stretch and others do not.
+    chunks = [(begin << 16, (index.after(begin) or end) << 16) for begin in wanted]
+    parts: list[Part] = []
+    for begin, stop in stretches(chunks, MOST_SPANS):
+        span = Span(max(begin >> 16, header.end), stop >> 16, "body")
+        for boundary in {span.start, span.end} - {end}:
+            try:
+                cram.read_container(source, boundary, major)
+            except DamagedFile as error:
+                raise DamagedIndex(f"the index does not belong to the file: {error}") from error
+        parts.append(span)
+    return parts

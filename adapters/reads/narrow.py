@@ -1,0 +1,190 @@
+"""Narrowing a stretch to the records of a region: an index is exact to 16 kilobases, records are exact to one.
+
+For BAM and BCF, whose records tell their size and place in front. What is read is bounded: beyond that a slice keeps
+the neighbours that it may have anyway.
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.reads.bgzf import read_block
+from adapters.reads.binning import Chunk
+from adapters.reads.errors import DamagedFile, DamagedIndex
+from adapters.reads.source import ByteSource
+
+MOST_COMPRESSED = 1 << 19  # bytes read at each end
+MOST_INFLATED = 1 << 23
+MOST_OPERATIONS = 200  # of a CIGAR; a longer one is taken to reach everything
+FAR = 1 << 40
+
+CONSUMING = frozenset({0, 2, 3, 7, 8})  # CIGAR operations that pass reference bases
+BAM_FIXED = struct.Struct("<iiiBBHH")
+BAM_PLACE = struct.Struct("<iii")
+BCF_FIXED = struct.Struct("<IIiii")
+
+Scan = Callable[[bytearray, int, int, int, int], tuple[int, int, bool]]
+"""From data, the offset of a record in them, the end of the data, a reference and a base to: the last record passed,
+the record where the scan stopped, and whether that is the one looked for (or the data ended)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How records of a format are passed over, which is what takes the time.
+
+    :param reaching: finds the first record of the reference that may reach beyond a base.
+    :param beginning: finds the first record that begins at a base or later, or on another reference.
+    """
+
+    reaching: Scan
+    beginning: Scan
+
+
+def bam_reaching(data: bytearray, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
+    """See :class:`Shape`."""
+    before, end, unpack = at, end - 36, BAM_FIXED.unpack_from
+    while at <= end:
+        size, found, position, name, _, _, operations = unpack(data, at)
+        if found == reference:
+            cigar = at + 36 + name
+            if position < base and cigar + 4 * operations > len(data):
+                break  # it goes on in the next block
+            if position >= base or _span(data, cigar, operations) > base - position:
+                return before, at, True
+        before, at = at, _after(at, size + 4, 36)
+    return before, at, False
+
+
+def bam_beginning(data: bytearray, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
+    """See :class:`Shape`."""
+    before, end, unpack = at, end - 36, BAM_PLACE.unpack_from
+    while at <= end:
+        size, found, position = unpack(data, at)
+        if position >= base or found != reference:
+            return before, at, True
+        before, at = at, _after(at, size + 4, 36)
+    return before, at, False
+
+
+def bcf_reaching(data: bytearray, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
+    """See :class:`Shape`."""
+    before, end, unpack = at, end - 32, BCF_FIXED.unpack_from
+    while at <= end:
+        shared, individual, found, position, length = unpack(data, at)
+        if found == reference and position + max(1, length) > base:
+            return before, at, True
+        before, at = at, _after(at, shared + individual + 8, 32)
+    return before, at, False
+
+
+def bcf_beginning(data: bytearray, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
+    """See :class:`Shape`."""
+    before, end, unpack = at, end - 32, BCF_FIXED.unpack_from
+    while at <= end:
+        shared, individual, found, position, _ = unpack(data, at)
+        if position >= base or found != reference:
+            return before, at, True
+        before, at = at, _after(at, shared + individual + 8, 32)
+    return before, at, False
+
+
+BAM = Shape(bam_reaching, bam_beginning)
+BCF = Shape(bcf_reaching, bcf_beginning)
+
+
+def _span(data: bytearray, cigar: int, operations: int) -> int:
+    """Reference bases of a read, at least one; :data:`FAR` if its CIGAR is very long."""
+    if operations > MOST_OPERATIONS:
+        return FAR
+    if operations == 1:
+        code = int.from_bytes(data[cigar : cigar + 4], "little")
+        return code >> 4 if code & 15 in CONSUMING else 1
+    codes: tuple[int, ...] = struct.unpack_from(f"<{operations}I", data, cigar)
+    return max(1, sum(code >> 4 for code in codes if code & 15 in CONSUMING))
+
+
+def _after(at: int, size: int, least: int) -> int:
+    if size < least:
+        raise DamagedIndex("the index does not belong to the file: no record begins where it says")
+    return at + size
+
+
+def narrowed_begin(source: ByteSource, chunk: Chunk, shape: Shape, reference: int, start: int) -> int:
+    """Virtual offset in ``chunk`` before which no record of the reference reaches beyond ``start``."""
+    return _Walk(source, chunk).until(shape.reaching, reference, start)[0]
+
+
+def narrowed_end(source: ByteSource, chunk: Chunk, shape: Shape, reference: int, stop: int) -> int:
+    """Virtual offset in ``chunk`` from which every record begins at ``stop`` or later; its end if that is too far."""
+    place, found = _Walk(source, chunk).until(shape.beginning, reference, stop)
+    return place if found else chunk[1]
+
+
+class _Walk:
+    """Goes from record to record, inflating blocks as they are needed."""
+
+    def __init__(self, source: ByteSource, chunk: Chunk) -> None:
+        first, last = chunk[0] >> 16, chunk[1] >> 16
+        self._held = _Held(source.read(first, min(MOST_COMPRESSED, last - first + (1 << 16))))
+        self._chunk = chunk
+        self._first = first
+        self._next = 0  # in what is held
+        self._data = bytearray()
+        self._starts: list[int] = []  # of the blocks, in the data
+        self._places: list[int] = []  # of the blocks, in the file
+        self._limit = FAR  # end of the chunk in the data, once it is known
+
+    def until(self, scan: Scan, reference: int, base: int) -> tuple[int, bool]:
+        """Virtual offset of the record that ``scan`` looks for, and whether it was found.
+
+        If it was not, the offset is the end of the chunk, or the last record that could be looked at.
+        """
+        at = before = self._chunk[0] & 0xFFFF
+        while self._inflate():
+            passed, at, found = scan(self._data, at, min(self._limit, len(self._data)), reference, base)
+            if found:
+                return self._offset(at), True
+            before = max(before, passed)
+            if at >= self._limit:
+                return self._chunk[1], False
+        return self._offset(before), False
+
+    def _inflate(self) -> bool:
+        """Inflate the next block; False if it is not held or is beyond the chunk."""
+        if self._limit != FAR or len(self._data) > MOST_INFLATED:
+            return False
+        try:
+            block = read_block(self._held, self._next)
+        except DamagedFile:  # what is held ends within a block; a broken one will be met when it is cut
+            return False
+        self._starts.append(len(self._data))
+        self._places.append(self._first + self._next)
+        self._data += block.data
+        self._next += block.size
+        last, kept = self._chunk[1] >> 16, self._chunk[1] & 0xFFFF
+        if self._places[-1] >= last:
+            self._limit = self._starts[-1] + kept
+        elif self._first + self._next >= last and not kept:
+            self._limit = len(self._data)
+        return True
+
+    def _offset(self, at: int) -> int:
+        """Virtual offset of a place in the data."""
+        if not self._starts:
+            return self._chunk[0]
+        block = bisect_right(self._starts, at) - 1
+        return self._places[block] << 16 | at - self._starts[block]
+
+
+class _Held:
+    """Bytes of a file that were read at once."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self._data[offset : offset + length]
