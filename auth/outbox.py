@@ -99,10 +99,9 @@ def deliver(engine: Engine, transport: Transport, sender: str, now: Callable[[],
     """
     sent = 0
     for mail in _lease(engine, now()):
-        message = _message(mail, sender)
         try:
-            transport.send(mail.id, message)
-        except OSError as error:
+            transport.send(mail.id, _message(mail, sender))
+        except (OSError, ValueError) as error:  # ValueError: a header that would not be one line
             log.warning("mail_not_sent", mail=mail.id, attempts=mail.attempts, reason=type(error).__name__)
             _mark(engine, mail.id, due_at=now() + min(LAST_RETRY, FIRST_RETRY * 2 ** min(mail.attempts, 10)))
         else:
@@ -111,10 +110,18 @@ def deliver(engine: Engine, transport: Transport, sender: str, now: Callable[[],
     return sent
 
 
-def run(engine: Engine, transport: Transport, sender: str, stop: Event, interval: float = 1.0) -> None:
-    """Deliver until ``stop`` is set; a process runs this in a thread of its own."""
+def run(
+    engine: Engine,
+    transport: Transport,
+    sender: str,
+    stop: Event,
+    *,
+    interval: float = 1.0,
+    now: Callable[[], int] = clock,
+) -> None:
+    """Deliver until ``stop`` is set, looking every ``interval`` seconds; a process runs this in a thread of its own."""
     while not stop.is_set():
-        if not deliver(engine, transport, sender):
+        if not deliver(engine, transport, sender, now):
             stop.wait(interval)
 
 
