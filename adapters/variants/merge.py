@@ -29,11 +29,22 @@ class MergedAllele:
 
 def merged(streams: Iterable[Iterable[Found]]) -> Iterator[MergedAllele]:
     """Alleles in order of (start, span, ref, alt, length) from streams that ascend by start."""
-    ordered = heapq.merge(*streams, key=_start)
-    for _, same_start in groupby(ordered, key=_start):
-        by_identity = sorted(same_start, key=_identity)
-        for identity, found in groupby(by_identity, key=_identity):
-            yield MergedAllele(identity, tuple(found))
+    for _, same_start in groupby(_ordered(list(streams)), key=_start):
+        here = list(same_start)
+        if len(here) == 1:
+            yield MergedAllele(_identity(here[0]), tuple(here))
+            continue
+        for same, found in groupby(sorted(here, key=_identity), key=_identity):
+            yield MergedAllele(same, tuple(found))
+
+
+def _ordered(streams: list[Iterable[Found]]) -> Iterable[Found]:
+    return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_start)
+
+
+def identity(row: Row[Any]) -> Identity:
+    """What makes rows of one assembly and contig the same allele."""
+    return row.start, row.span, row.ref, row.alt, row.length
 
 
 def _start(found: Found) -> int:
@@ -41,8 +52,7 @@ def _start(found: Found) -> int:
 
 
 def _identity(found: Found) -> Identity:
-    row = found[1]
-    return row.start, row.span, row.ref, row.alt, row.length
+    return identity(found[1])
 
 
 def variant(allele: MergedAllele, visible: Mask) -> Variant | None:

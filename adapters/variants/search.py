@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from pyroaring import BitMap
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, collate, func, or_, select
 
 from adapters.variants.carriers import decode
 from adapters.variants.query import Criteria, Place
@@ -69,14 +69,50 @@ def rows(
     connection: Connection, criteria: Criteria, part: Part, columns: Sequence[Any], *where: ColumnElement[bool]
 ) -> Iterator[Row[Any]]:
     """Matching rows of a part in order of start; the first columns are those of :data:`KEY`."""
-    narrow = [VariantRow.release == part.release, VariantRow.contig == part.contig, *_narrowing(criteria, part), *where]
+    narrow = [*_narrowing(criteria, part), *where]
+    statement = select(*KEY, *columns).order_by(VariantRow.start)
     found = chain.from_iterable(
-        _fetched(connection, select(*KEY, *columns).where(*narrow, place).order_by(*order))
-        for place, order in _places(criteria, part)
+        _fetched(connection, statement.where(*narrow, place)) for place in _places(criteria, part)
     )
     for row in found:
         if _bases_match(criteria, row):
             yield row
+
+
+def count(connection: Connection, criteria: Criteria, part: Part) -> int:
+    """How many rows :func:`rows` has, for a question without bases."""
+    narrow = list(_narrowing(criteria, part))
+    statement = select(func.count()).select_from(VariantRow).where(*narrow)
+    return sum(connection.execute(statement.where(place)).scalar_one() for place in _places(criteria, part))
+
+
+def stretch(
+    connection: Connection, criteria: Criteria, part: Part, columns: Sequence[Any], offset: int, limit: int
+) -> list[Row[Any]]:
+    """``limit`` rows of a question without bases behind the first ``offset``.
+
+    In order of (start, span, ref, alt, length), as :func:`adapters.variants.merge.merged` has them.
+    """
+    found: list[Row[Any]] = []
+    narrow = list(_narrowing(criteria, part))
+    for place in _places(criteria, part):
+        statement = select(*KEY, *columns).where(*narrow, place).order_by(*_order(connection))
+        found += connection.execute(statement.offset(offset).limit(limit - len(found))).all()
+        if len(found) == limit:
+            return found
+        if not found:
+            here = select(func.count()).select_from(VariantRow).where(*narrow, place)
+            offset -= connection.execute(here).scalar_one()
+        else:
+            offset = 0
+    return found
+
+
+def _order(connection: Connection) -> tuple[Any, ...]:
+    """By code points on every server: PostgreSQL's own order of text is that of a language."""
+    texts = (VariantRow.ref, VariantRow.alt)
+    ref, alt = (collate(t, "C") for t in texts) if connection.dialect.name == "postgresql" else texts
+    return VariantRow.start, VariantRow.span, ref, alt, VariantRow.length
 
 
 def _fetched(connection: Connection, statement: Select[Any]) -> Iterator[Row[Any]]:
@@ -87,24 +123,23 @@ def _fetched(connection: Connection, statement: Select[Any]) -> Iterator[Row[Any
         result.close()
 
 
-def _places(criteria: Criteria, part: Part) -> Iterator[tuple[ColumnElement[bool], tuple[Any, ...]]]:
+def _places(criteria: Criteria, part: Part) -> Iterator[ColumnElement[bool]]:
     """Conditions on the position, to be asked one after the other: their answers ascend by start."""
     start, span = VariantRow.start, VariantRow.span
-    by_start = (start, VariantRow.number)
     if criteria.place is Place.OVERLAP:
         first, last = criteria.window
         if long := [_long_before(k, first) for k in classes(part.reaches)]:
-            yield or_(*long), by_start
+            yield or_(*long)
         # An insertion (span 0) lies between two bases and overlaps both of them.
         overlaps = or_(and_(span > 0, start < last, start + span > first), and_(span == 0, start >= first))
-        yield and_(start >= max(0, first - SHORT), start <= last, overlaps), by_start
+        yield and_(start >= max(0, first - SHORT), start <= last, overlaps)
     elif criteria.place is Place.BRACKET:
         s0, s1, e0, e1 = criteria.bracket
-        yield and_(start >= s0, start < s1, start + span >= e0, start + span < e1), by_start
+        yield and_(start >= s0, start < s1, start + span >= e0, start + span < e1)
     elif criteria.place is Place.POSITION:
-        yield start.in_(_possible_starts(criteria)), by_start
+        yield start.in_(_possible_starts(criteria))
     else:
-        yield start >= 0, by_start
+        yield start >= 0
 
 
 def _long_before(reach: int, first: int) -> ColumnElement[bool]:
@@ -128,6 +163,8 @@ def _possible_starts(criteria: Criteria) -> list[int]:
 
 
 def _narrowing(criteria: Criteria, part: Part) -> Iterator[ColumnElement[bool]]:
+    yield VariantRow.release == part.release
+    yield VariantRow.contig == part.contig
     if criteria.types is not None:
         yield VariantRow.type.in_(sorted(criteria.types))
     if criteria.min_length is not None:

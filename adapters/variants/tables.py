@@ -42,7 +42,9 @@ class VariantRelease(Base):
 
 
 class VariantRow(Base):
-    """An allele of a release, maximally trimmed, one row each; ``contig`` is canonical, ``start`` 0-based, ``span`` = end - start.
+    """An allele of a release, maximally trimmed, one row each.
+
+    ``contig`` is the canonical name, ``start`` 0-based, ``span`` = end - start.
 
     ``number`` is the allele's running number in its release. ``anchor`` is the base before an insertion or deletion,
     as VCF writes it. A symbolic allele has no ``ref`` and keeps its ``<…>`` or breakend text in ``alt``. ``reach`` is

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from pyroaring import BitMap
-from sqlalchemy import Connection, Engine
+from sqlalchemy import ColumnElement, Connection, Engine
 
 from adapters.variants import merge, search
 from adapters.variants.assemblies import LONGEST, UnknownAssembly, assembly
@@ -21,6 +21,7 @@ from adapters.variants.search import Part
 from adapters.variants.tables import VariantRow
 
 INTERNAL_ID = re.compile(r"(?P<assembly>[A-Za-z0-9]+):(?P<contig>[A-Za-z0-9.]+):(?P<start>\d{1,10}):[^:]*:[^:]*")
+LISTED = 500  # starts of a page that are asked for one by one
 COUNTED = (VariantRow.carrier_count, VariantRow.carriers)
 SHOWN = (
     VariantRow.type,
@@ -123,17 +124,49 @@ class Variants:
     def _page(
         self, criteria: Criteria, datasets: Collection[str], visible: BitMap, offset: int, limit: int, sites: bool
     ) -> Page:
-        mask, total, page = Mask(visible), 0, []
+        mask, total = Mask(visible), 0
+        page: list[Variant] = []
         with self._snapshot() as connection:
             asked = [p for p in search.parts(connection, criteria, datasets) if sites or p.people is not None]
             asked = [part for part in asked if part.people is None or part.people.intersect(visible)]
             hidden = _hidden(asked, visible)
-            for allele in self._alleles(connection, criteria, asked, SHOWN):
-                if merge.exists(allele, mask, hidden):
-                    if offset <= total < offset + limit and (shown := merge.variant(allele, mask)):
-                        page.append(shown)
-                    total += 1
+            for _, same in groupby(asked, key=lambda part: (part.assembly, part.contig)):
+                group = list(same)
+                ask = self._plain if _is_plain(criteria, group, hidden) else self._masked
+                window = range(max(0, offset - total), max(0, offset + limit - total))
+                shown, number = ask(connection, criteria, group, mask, window)
+                page += shown
+                total += number
         return Page(tuple(page), total)
+
+    def _plain(
+        self, connection: Connection, criteria: Criteria, group: list[Part], mask: Mask, window: range
+    ) -> tuple[list[Variant], int]:
+        """The alleles of a contig at the places of ``window``, and how many there are, counted by the database."""
+        (part,) = group
+        rows = search.stretch(connection, criteria, part, SHOWN, window.start, len(window)) if window else []
+        shown = (merge.variant(MergedAllele(merge.identity(row), ((part, row),)), mask) for row in rows)
+        return [variant for variant in shown if variant is not None], search.count(connection, criteria, part)
+
+    def _masked(
+        self, connection: Connection, criteria: Criteria, group: list[Part], mask: Mask, window: range
+    ) -> tuple[list[Variant], int]:
+        """The same where people are hidden, files meet or bases are compared: allele by allele, few columns each."""
+        hidden, number = _hidden(group, mask.people), 0
+        wanted = set()
+        for allele in self._alleles(connection, criteria, group, COUNTED):
+            if merge.exists(allele, mask, hidden):
+                if number in window:
+                    wanted.add(allele.identity)
+                number += 1
+        if not wanted:
+            return [], number
+        starts = sorted({start for start, *_ in wanted})
+        between = VariantRow.start.between(starts[0], starts[-1])
+        here = VariantRow.start.in_(starts) if len(starts) <= LISTED else between
+        alleles = self._alleles(connection, criteria, group, SHOWN, here)
+        shown = (merge.variant(allele, mask) for allele in alleles if allele.identity in wanted)
+        return [variant for variant in shown if variant is not None], number
 
     def _carriers(self, connection: Connection, criteria: Criteria, part: Part, wanted: BitMap) -> BitMap:
         """The union over a part, in portions; it ends as soon as everyone who can be in it is."""
@@ -148,10 +181,15 @@ class Variants:
         return found | (union(portion) & wanted)
 
     def _alleles(
-        self, connection: Connection, criteria: Criteria, parts: list[Part], columns: tuple[Any, ...]
+        self,
+        connection: Connection,
+        criteria: Criteria,
+        parts: list[Part],
+        columns: tuple[Any, ...],
+        *where: ColumnElement[bool],
     ) -> Iterator[MergedAllele]:
         for _, same in groupby(parts, key=lambda part: (part.assembly, part.contig)):
-            streams = [_found(connection, criteria, part, columns) for part in same]
+            streams = [_found(connection, criteria, part, columns, *where) for part in same]
             yield from merge.merged(streams)
 
     @contextmanager
@@ -164,8 +202,15 @@ class Variants:
             yield connection
 
 
-def _found(connection: Connection, criteria: Criteria, part: Part, columns: tuple[Any, ...]) -> Iterator[merge.Found]:
-    return ((part, row) for row in search.rows(connection, criteria, part, columns))
+def _found(
+    connection: Connection, criteria: Criteria, part: Part, columns: tuple[Any, ...], *where: ColumnElement[bool]
+) -> Iterator[merge.Found]:
+    return ((part, row) for row in search.rows(connection, criteria, part, columns, *where))
+
+
+def _is_plain(criteria: Criteria, group: list[Part], hidden: dict[int, int]) -> bool:
+    """Whether every row that the database finds is an allele of the answer: one file, nobody hidden, no bases."""
+    return criteria.bases is None and len(group) == 1 and not hidden.get(group[0].release)
 
 
 def _hidden(parts: list[Part], visible: BitMap) -> dict[int, int]:

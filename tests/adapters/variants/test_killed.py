@@ -53,6 +53,7 @@ def test_kill_9_at_any_statement(catalog: Catalog, statement: int) -> None:
     assert answers(catalog) == before
     loaded = load(catalog.engine, path, "HRA000001", file="F-01", batch=25)
     assert (loaded.resumed > 0) == (statement > 8)
+    assert loaded.records == 150, "a record that was committed is not loaded again"
     assert answers(catalog) == wanted
     assert rows(catalog) == counts
 
