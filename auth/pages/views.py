@@ -14,7 +14,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from auth import errors
 from auth.caller import Caller
-from auth.dac import Dac, View
+from auth.dac import MAX_PAGE, Dac, View
 from auth.openid import SignInFailed
 from auth.pages.datasets import Datasets
 from auth.pages.sign_in import SignIn
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 HERE = Path(__file__).parent
 CALLBACK = "/callback"
 FOUND_AT_ONCE = 20  # data sets shown by one search
+RECENT = 100  # requests among which the desk shows the decided ones
 LIFE_CHOICES = (30, 90, 180, 365)  # days that a committee can choose from
 DONE = {
     "submit": "The request was sent to the committee.",
@@ -112,7 +113,7 @@ class AccessPages:
 
     def mine(self, caller: Caller) -> Any:
         """My own requests."""
-        own = [view for view in self._dac.list(caller) if view.applicant == caller.subject]
+        own = [view for view in self._dac.list(caller, limit=MAX_PAGE) if view.applicant == caller.subject]
         return render_template("access/mine.html", requests=own, titles=self._titles(own))
 
     def new(self, caller: Caller, message: str = "", status: int = 200) -> Any:  # noqa: ARG002
@@ -147,10 +148,12 @@ class AccessPages:
 
     def desk(self, caller: Caller) -> Any:
         """What waits for this person's decision, and what was decided."""
-        theirs = [view for view in self._dac.list(caller, limit=500) if view.applicant != caller.subject]
-        waiting = sorted((view for view in theirs if view.state == "submitted"), key=lambda view: view.updated_at)
-        decided = [view for view in theirs if view.state != "submitted"]
-        return render_template("access/desk.html", waiting=waiting, decided=decided, titles=self._titles(theirs))
+        submitted = self._dac.list(caller, state="submitted", limit=MAX_PAGE)
+        waiting = [view for view in reversed(submitted) if view.applicant != caller.subject]
+        recent = self._dac.list(caller, limit=RECENT)
+        decided = [view for view in recent if view.state != "submitted" and view.applicant != caller.subject]
+        titles = self._titles([*waiting, *decided])
+        return render_template("access/desk.html", waiting=waiting, decided=decided, titles=titles)
 
     def one(self, caller: Caller, request_id: str, message: str = "", status: int = 200) -> Any:
         """One request, with what this person may do to it."""

@@ -86,7 +86,7 @@ def running(members: tuple[Member, Member], tmp_path_factory: pytest.TempPathFac
             "issuers": [{"issuer": member.url} for member in members],
             "audiences": {human.url: [human.url], omix.url: [human.url, omix.url]},
             "passwords": CHEAP.model_dump(),
-            "lifetimes": {"visas": 0.5},
+            "lifetimes": {"visas": 1.5},
         }
     )
     app = create_broker(settings, engine, KeyRing(engine), clock)

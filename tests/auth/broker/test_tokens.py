@@ -136,7 +136,7 @@ def test_one_slow_issuer_delays_nobody(browser: Browser, ming: str, members: Mem
     omix.delay.set()
     omix.delay.clear()
     assert first.json()["ga4gh_passport_v1"] == second.json()["ga4gh_passport_v1"] == human.visas
-    assert first.elapsed.total_seconds() < 3
+    assert first.elapsed.total_seconds() < 10  # the issuer itself would take 30
     assert len(omix.asked) == 1  # left out of the second
     browser.broker.clock.ahead = 31
     omix.slow = False
