@@ -1,0 +1,90 @@
+"""A running demo family for real clients: six processes on loopback, made once, stopped at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import free_port
+
+SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Family:
+    """What ``family.json`` says, and questions that tests ask of it."""
+
+    facts: dict[str, Any]
+    folder: Path
+
+    def url(self, process: str) -> str:
+        """Public URL of a process."""
+        return str(self.facts["urls"][process])
+
+    def user(self, role: str) -> dict[str, str]:
+        """Name and password of the user of that role."""
+        return next(user for user in self.facts["users"] if user["role"] == role)
+
+    def file(self, member: str, tier: str, format: str) -> dict[str, Any]:
+        """The first released file of that kind."""
+        for dataset in self.facts["datasets"]:
+            if (dataset["member"], dataset["tier"], dataset["state"]) == (member, tier, "released"):
+                for file in dataset["files"]:
+                    if file["format"] == format:
+                        return dict(file)
+        raise LookupError(f"the demo family has no {tier} {format} in {member}")
+
+    def stored(self, member: str, name: str) -> Path:
+        """The file in the archive, to compare with what was fetched."""
+        return next(self.folder.joinpath("archive", member).rglob(name))
+
+    def token(self, role: str) -> str:
+        """An access token from the real code flow."""
+        user = self.user(role)
+        command = [sys.executable, "-m", "node.cli", "token", "--user", user["name"], "--password-env", "DEMO_PASSWORD"]
+        environment = {**os.environ, "DEMO_PASSWORD": user["password"], "GSANODE_CLIENT": self.facts["client"]}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
+    """The family, ready."""
+    folder = tmp_path_factory.mktemp("family")
+    base = free_port()
+    while base > 60000:
+        base = free_port()
+    command = [sys.executable, "-m", "node.cli", "demo", "--port-base", str(base), "--dir", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        _await(process, "Ready after")
+        yield Family(json.loads((folder / "family.json").read_text()), folder)
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def _await(process: subprocess.Popen[str], words: str) -> None:
+    """Read what the process prints until ``words``."""
+    assert process.stdout is not None
+    said = []
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while selector.select(timeout=SECONDS):
+            line = process.stdout.readline()
+            if not line:
+                break
+            said.append(line)
+            if words in line:
+                return
+    process.kill()
+    pytest.fail("the demo family did not come up:\n" + "".join(said[-40:]))
