@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 
+GZIP = zlib.MAX_WBITS | 16
 LARGEST_HEADER = 64 << 20  # bytes, decompressed
 
 
@@ -77,10 +78,10 @@ def _lines(content: Iterable[bytes]) -> Iterator[bytes]:
 
 def _inflated(content: Iterable[bytes]) -> Iterator[bytes]:
     """The content of a gzip file of any number of members (BGZF is one), or of a plain file as it is."""
-    machine = None
+    machine, inside = None, False
     for number, piece in enumerate(content):
         if number == 0 and piece[:2] == b"\x1f\x8b":
-            machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            machine = zlib.decompressobj(GZIP)
         if machine is None:
             yield piece
             continue
@@ -89,11 +90,11 @@ def _inflated(content: Iterable[bytes]) -> Iterator[bytes]:
                 yield machine.decompress(piece)
             except zlib.error as error:
                 raise UnreadableHeader(f"the compressed data is broken: {error}") from error
-            piece = machine.unused_data
+            piece, inside = machine.unused_data, not machine.eof
             if machine.eof:
-                machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            else:
-                break
+                machine = zlib.decompressobj(GZIP)
+    if inside:  # a line cut short would hide the persons at its end
+        raise UnreadableHeader("the compressed data is cut off")
 
 
 def _text(raw: bytes) -> str:
