@@ -21,6 +21,7 @@ from adapters.variants.carriers import union
 OPERATORS = ("=", "<", ">", "!", ">=", "<=")
 KEYS = frozenset({"id", "operator", "value", "scope", "includeDescendantTerms", "similarity"})
 MAX_TEXT = 200
+MANY, BLOCK = 500, 5000
 
 Listed = Callable[[BitMap], bool]
 """Whether a term that no ontology lists is known, given the people who have it: see :meth:`Filters.individuals`."""
@@ -138,8 +139,8 @@ class Filters:
 
     def closed(self, connection: Connection, terms: Sequence[str]) -> frozenset[str]:
         """``terms`` with all their descendants in the loaded ontologies."""
-        below = select(OntologyClosure.descendant).where(OntologyClosure.ancestor.in_(terms))
-        return frozenset(terms).union(connection.scalars(below))
+        below = select(OntologyClosure.descendants).where(OntologyClosure.ancestor.in_(terms))
+        return frozenset(terms).union(*(descendants.split("\n") for descendants in connection.scalars(below)))
 
     def require_known(
         self, connection: Connection, filter: Filter, term: str, people: BitMap, listed: Listed = bool
@@ -170,9 +171,8 @@ class Filters:
         terms = self._vocabulary.terms_of_imaging()
         if term in terms or SERIES not in self._entry_types:
             return term in terms
-        below = select(OntologyClosure.descendant).where(OntologyClosure.ancestor == term)
         with self._engine.connect() as connection:
-            return connection.scalar(below.where(OntologyClosure.descendant.in_(terms)).limit(1)) is not None
+            return not terms.isdisjoint(self.closed(connection, [term]))
 
     def _people(self, connection: Connection, filter: Filter, visible: BitMap, listed: Listed) -> BitMap:
         words = self._vocabulary
@@ -203,8 +203,12 @@ class Filters:
 
 def people_with(connection: Connection, terms: frozenset[str]) -> BitMap:
     """Everyone who has any of ``terms``, exactly."""
-    wanted = list(terms)
-    blocks = (wanted[start : start + 5000] for start in range(0, len(wanted), 5000))
+    wanted = terms
+    if len(terms) > MANY:
+        # High in an ontology are more terms than are in use: ask which those are, instead of naming all of them.
+        wanted = terms.intersection(connection.scalars(select(TermPeople.term)))
+    listed = sorted(wanted)
+    blocks = (listed[start : start + BLOCK] for start in range(0, len(listed), BLOCK))
     question = select(TermPeople.people)
     return union(bits for block in blocks for bits in connection.scalars(question.where(TermPeople.term.in_(block))))
 

