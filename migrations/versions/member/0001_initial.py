@@ -329,10 +329,10 @@ def upgrade() -> None:
         "ontology_closure",
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("ancestor", sa.String(), nullable=False),
-        sa.Column("descendant", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("source", "ancestor", "descendant"),
+        sa.Column("descendants", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "ancestor"),
     )
-    op.create_index("ontology_closure_ancestor", "ontology_closure", ["ancestor", "descendant"], unique=False)
+    op.create_index("ontology_closure_ancestor", "ontology_closure", ["ancestor"], unique=False)
     op.create_table(
         "ontology_source",
         sa.Column("id", sa.String(), nullable=False),
