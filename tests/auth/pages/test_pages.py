@@ -222,6 +222,13 @@ def test_row_52_answer_is_good_in_its_own_browser_and_once(site: Site, ming: Vis
     assert ming.http.get(url, timeout=5).status_code == 400
 
 
+def test_row_51_an_attempt_that_failed_is_over(ming: Visitor) -> None:
+    url, answer = _answer(ming)
+    wrong = ming.http.get(url.partition("?")[0], params={**answer, "iss": "https://evil.example"}, timeout=5)
+    assert wrong.status_code == 400
+    assert ming.http.get(url, timeout=5).status_code == 400
+
+
 def test_row_52_session_is_new_after_sign_in(site: Site, ming: Visitor) -> None:
     ming.http.get(f"{site.url}/sign-in", allow_redirects=False, timeout=5)
     before = {cookie.value for cookie in ming.http.cookies}
