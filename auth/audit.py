@@ -68,12 +68,14 @@ def verify(engine: Engine) -> Verification:
     with Session(engine) as session, session.begin():
         before = _head(session)
         count, last, passed = 0, START, before == (0, START)
-        for event in session.scalars(select(AuditEvent).order_by(AuditEvent.sequence).execution_options(yield_per=500)):
-            fault = _fault(event, count + 1, last)
-            if fault:
-                return Verification(count, last, fault)
-            count, last = event.sequence, event.digest
-            passed = passed or before == (count, last)
+        query = select(AuditEvent).order_by(AuditEvent.sequence).execution_options(yield_per=500)
+        with session.scalars(query) as events:
+            for event in events:
+                fault = _fault(event, count + 1, last)
+                if fault:
+                    return Verification(count, last, fault)
+                count, last = event.sequence, event.digest
+                passed = passed or before == (count, last)
         after = _head(session)
     if not passed or count > after[0]:
         return Verification(count, last, f"event {count + 1}: the chain does not end where its head says ({after[0]})")

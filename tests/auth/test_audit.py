@@ -29,9 +29,9 @@ def write(engine: Engine, count: int, actor: str = "alice") -> None:
 
 
 @pytest.fixture
-def chain(auth_engine: Engine) -> Engine:
-    write(auth_engine, EVENTS)
-    return auth_engine
+def chain(small_engine: Engine) -> Engine:
+    write(small_engine, EVENTS)
+    return small_engine
 
 
 def test_an_empty_and_an_untouched_log_are_whole(auth_engine: Engine) -> None:
@@ -41,6 +41,9 @@ def test_an_empty_and_an_untouched_log_are_whole(auth_engine: Engine) -> None:
     assert (report.events, report.fault) == (EVENTS, None)
     write(auth_engine, 1)
     assert audit.verify(auth_engine).events == EVENTS + 1
+    with Session(auth_engine) as session, session.begin():
+        session.execute(update(AuditEvent).where(AuditEvent.sequence == 2).values(actor="mallory"))
+    assert audit.verify(auth_engine).fault == "event 2: was changed after it was written"
 
 
 @pytest.mark.parametrize("column", ["at", "actor", "action", "target", "details", "previous", "digest"])
