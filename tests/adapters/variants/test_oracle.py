@@ -56,8 +56,8 @@ def question(r: random.Random, lines: list[oracle.Line]) -> oracle.Question:
     if kind == "sequence":
         return oracle.Question(**place, **_sequence(r, line))
     if kind == "range":
-        start = max(0, line.start + r.randint(-30, 30))
-        end = start + r.choice([1, 2, 20, 300, SPAN])
+        start = r.choice([line.start + r.randint(-30, 30), line.end + r.randint(-2, 1)])
+        end = r.choice([start + r.choice([1, 2, 20, 300, SPAN]), max(start + 1, line.start + r.randint(-1, 2))])
         if r.random() < 0.3:
             more |= {"alternate_bases": _wild(r, r.choice([line.alt, "A", "GN"]) if not line.symbolic else "T")}
         if r.random() < 0.1 and not line.symbolic:
