@@ -18,7 +18,7 @@ from federation.beacon_model import (
     endpoint_sets,
     entry_types,
 )
-from federation.beacon_question import DEFAULT_LIMIT, Question, from_get, from_post
+from federation.beacon_question import DEFAULT_GRANULARITY, DEFAULT_LIMIT, Question, from_get, from_post
 from federation.bearer import bearer
 from federation.capabilities import Capabilities, Capability
 from federation.fanout import Ask, Reply, Status
@@ -76,7 +76,7 @@ class NetworkBeacon:
                 "$schema": f"{FRAMEWORK}/beaconConfigurationSchema.json",
                 "maturityAttributes": {"productionStatus": _maturity(self._settings.environment)},
                 "securityAttributes": {
-                    "defaultGranularity": "boolean",
+                    "defaultGranularity": DEFAULT_GRANULARITY,
                     "securityLevels": ["PUBLIC", "REGISTERED", "CONTROLLED"],
                 },
                 "entryTypes": entry_types(),
@@ -167,7 +167,8 @@ class NetworkBeacon:
         return self._envelope(kind, question, answers)
 
     def _envelope(self, kind: EntryType, question: Question, answers: list[NodeAnswer]) -> dict[str, Any]:
-        granularity = returned_granularity(answers, question.granularity)
+        # Collections are what everybody may see of them; nodes answer them alike at every granularity.
+        granularity = returned_granularity(answers, "record" if kind.collection else question.granularity)
         usable = [answer for answer in answers if answer.answered]
         summary: dict[str, Any] = {"exists": any(answer.exists for answer in usable)}
         info: dict[str, Any] = {"nodes": [answer.status() for answer in answers]}

@@ -12,6 +12,7 @@ from web.errors import Failure
 
 GRANULARITIES = ("boolean", "count", "record")
 DEFAULT_LIMIT = 10
+DEFAULT_GRANULARITY = "record"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _summary(
         "apiVersion": API_VERSION,
         "requestedSchemas": [],
         "filters": filters,
-        "requestedGranularity": granularity or "boolean",
+        "requestedGranularity": granularity or DEFAULT_GRANULARITY,
         "includeResultsetResponses": include or "HIT",
         "testMode": test_mode,
         "pagination": {"skip": _page(skip, "skip", 0), "limit": _page(limit, "limit", DEFAULT_LIMIT)},

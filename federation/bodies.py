@@ -8,6 +8,7 @@ import aiohttp
 import orjson
 
 CHUNK = 65_536
+COMPLAINT_BYTES = 4096
 
 
 class TooLarge(Exception):
@@ -16,6 +17,20 @@ class TooLarge(Exception):
 
 class NotJson(Exception):
     """An answer is not a JSON object or array."""
+
+
+async def complaint(response: aiohttp.ClientResponse) -> str:
+    """What an error answer says in one of the standards' shapes, at most 200 printable characters of it."""
+    try:
+        body = await read(response, COMPLAINT_BYTES)
+    except (TooLarge, NotJson):
+        return ""
+    if not isinstance(body, dict):
+        return ""
+    error = body.get("error")
+    inner = error.get("errorMessage") if isinstance(error, dict) else None
+    said = inner or body.get("detail") or body.get("msg")
+    return "".join(character for character in said if character.isprintable())[:200] if isinstance(said, str) else ""
 
 
 async def read(response: aiohttp.ClientResponse, limit: int) -> Any:

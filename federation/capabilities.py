@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from federation.fanout import Ask, Fanout, Reply, Status
+from federation.refreshing import Refreshing
 from federation.settings import GatewaySettings
 
 
@@ -47,19 +47,20 @@ class Capabilities:
         self._clock = clock
         self._known: dict[str, Capability] = {}
         self._stale_at: dict[str, float] = {}
-        self._lock = asyncio.Lock()
+        self.refreshing = Refreshing(self.look)
 
     async def known(self) -> Mapping[str, Capability]:
-        """What is known now; askers share one look."""
-        async with self._lock:
-            now = self._clock()
-            due = [m.id for m in self._settings.members if m.base("beacon") and self._stale_at.get(m.id, now) <= now]
-            if due:
-                await self._look(due)
+        """What is known now; the first look is waited for, later ones happen beside the questions."""
+        await self.refreshing.ready(bool(self._due()))
         return dict(self._known)
 
-    async def _look(self, due: list[str]) -> None:
-        asks = {}
+    def _due(self) -> list[str]:
+        now = self._clock()
+        return [m.id for m in self._settings.members if m.base("beacon") and self._stale_at.get(m.id, now) <= now]
+
+    async def look(self) -> None:
+        """Ask the members whose capabilities are stale."""
+        due, asks = self._due(), {}
         for member in self._settings.members:
             base = member.base("beacon")
             if member.id in due and base is not None:

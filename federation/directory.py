@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from federation.fanout import Ask, Fanout, Reply, Status
+from federation.refreshing import Refreshing
 from federation.settings import DISCOVERED, GatewaySettings, Member, Standard
 
 REQUIRED = ("id", "name", "type", "organization", "version")
@@ -32,7 +32,7 @@ class Service:
 
 
 class Directory:
-    """Looks at every service when the last look is older than ``health_seconds``; askers share one look."""
+    """Looks at every service when the last look is older than ``health_seconds``, beside the questions."""
 
     def __init__(self, settings: GatewaySettings, fanout: Fanout, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
@@ -40,17 +40,19 @@ class Directory:
         self._clock = clock
         self._services: tuple[Service, ...] = ()
         self._looked_at = float("-inf")
-        self._lock = asyncio.Lock()
+        self.refreshing = Refreshing(self.look)
 
     async def services(self) -> tuple[Service, ...]:
-        """All services as of the last look."""
-        async with self._lock:
-            if self._clock() - self._looked_at >= self._settings.limits.health_seconds:
-                self._services = await self._look()
-                self._looked_at = self._clock()
+        """All services as of the last look; the first one is waited for."""
+        await self.refreshing.ready(self._clock() - self._looked_at >= self._settings.limits.health_seconds)
         return self._services
 
-    async def _look(self) -> tuple[Service, ...]:
+    async def look(self) -> None:
+        """Look at every service now."""
+        self._services = await self._found()
+        self._looked_at = self._clock()
+
+    async def _found(self) -> tuple[Service, ...]:
         places = {
             f"{member.id} {standard.path}": (member, standard)
             for member in self._settings.members

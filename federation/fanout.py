@@ -134,6 +134,8 @@ class Fanout:
         async with self._pool().request(
             method, request.url, data=data, headers=headers, allow_redirects=False
         ) as response:
+            if 400 <= response.status < 500:
+                raise _refusal(response.status, await bodies.complaint(response))
             _accept(response)
             try:
                 return await bodies.read(response, self._limits.answer_bytes)
@@ -152,15 +154,18 @@ class Fanout:
         return self._session
 
 
+def _refusal(code: int, said: str) -> Unacceptable:
+    status = Status.REFUSED if code in (401, 403, 429) else Status.CANNOT_ANSWER
+    return Unacceptable(status, f"HTTP {code}: {said}" if said else f"HTTP {code}")
+
+
 def _accept(response: aiohttp.ClientResponse) -> None:
     """Judge status, type and encoding of an answer before its body is read."""
     code = response.status
-    if code in (401, 403, 429):
-        raise Unacceptable(Status.REFUSED, f"HTTP {code}")
-    if code >= 500 and code != 501:
-        raise Unacceptable(Status.UNREACHABLE, f"HTTP {code}")
-    if code >= 400:
+    if code == 501:
         raise Unacceptable(Status.CANNOT_ANSWER, f"HTTP {code}")
+    if code >= 500:
+        raise Unacceptable(Status.UNREACHABLE, f"HTTP {code}")
     if code != 200:
         raise Unacceptable(Status.INVALID, f"HTTP {code}; redirects are not followed")
     if response.content_type != "application/json" and not response.content_type.endswith("+json"):

@@ -75,6 +75,8 @@ class Gateway:
         try:
             yield
         finally:
+            await self.directory.refreshing.stop()
+            await self.capabilities.refreshing.stop()
             await self._fanout.close()
 
     def pages(self, app: Flask) -> None:

@@ -19,7 +19,7 @@ class Nodes:
 
     def __init__(self, settings: GatewaySettings, fanout: Fanout, tokens: Tokens | None) -> None:
         self.members: Mapping[str, Member] = {member.id: member for member in settings.members}
-        self.deadline = settings.deadline_seconds
+        self._deadline = settings.deadline_seconds
         self._fanout = fanout
         self._tokens = tokens
 
@@ -28,7 +28,7 @@ class Nodes:
 
         :raises federation.tokens.TokenRefused: and the other exceptions of a token exchange that ends the question.
         """
-        started = time.monotonic()
+        until = self.until()
         tokens, refused = await self.tokens(token, requests)
         allowed = {
             node: replace(ask, headers={**ask.headers, "Authorization": f"Bearer {tokens[node]}"})
@@ -37,12 +37,16 @@ class Nodes:
             for node, ask in requests.items()
             if node not in refused
         }
-        replies = await self.ask_as_gateway(allowed, time.monotonic() - started)
+        replies = await self.ask_as_gateway(allowed, until)
         return {node: replies.get(node) or refused[node] for node in requests}
 
-    async def ask_as_gateway(self, requests: Mapping[str, Ask], spent: float = 0.0) -> dict[str, Reply]:
-        """Ask without a caller's token; ``spent`` seconds of the deadline are already gone."""
-        return await self._fanout.ask(requests, max(self.deadline - spent, 0.001))
+    def until(self) -> float:
+        """When a question that begins now must be answered (monotonic seconds)."""
+        return time.monotonic() + self._deadline
+
+    async def ask_as_gateway(self, requests: Mapping[str, Ask], until: float) -> dict[str, Reply]:
+        """Ask without a caller's token, up to ``until`` (monotonic seconds)."""
+        return await self._fanout.ask(requests, max(until - time.monotonic(), 0.001))
 
     async def tokens(self, token: str | None, nodes: Mapping[str, object]) -> tuple[dict[str, str], dict[str, Reply]]:
         """The caller's token at each of ``nodes``, and the nodes for which the broker makes none."""

@@ -79,9 +79,10 @@ class Search:
 
     async def answer(self, body: Mapping[str, Any], token: str | None) -> dict[str, Any]:
         """Answer a question as the caller of ``token``, for pages as well as for the API."""
+        until = self._nodes.until()
         plan = make_plan(body, await self._capabilities.known(), self._settings)
         requested = body.get("granularity", "count")
-        replies = await self._sides(plan, body, requested, token)
+        replies = await self._sides(plan, body, requested, token, until)
         replies, sides = _read(replies, plan, requested)
         answer: dict[str, Any] = {"nodes": [_node(part, replies[part.member], sides) for part in plan.parts]}
         if body.get("explain"):
@@ -93,11 +94,11 @@ class Search:
         if requested == "record":
             answer["access"] = _access(sides)
         if outcome.accessions is not None:
-            answer.update(await self._page(plan, outcome.accessions, sides, body, token))
+            answer.update(await self._page(plan, outcome.accessions, sides, body, token, until))
         return answer
 
     async def _sides(
-        self, plan: Plan, question: Mapping[str, Any], requested: str, token: str | None
+        self, plan: Plan, question: Mapping[str, Any], requested: str, token: str | None, until: float
     ) -> dict[str, Reply]:
         """Ask each member of the plan for its part, all under one nonce and the whole question's hash."""
         nonce = encode(new_nonce(self._clock()))
@@ -112,11 +113,12 @@ class Search:
             }
             partner = plan.partner(part.member)
             bodies[part.member] = body if partner is None else {**body, "partner": partner}
-        return await self._ask("/federation/v1/side", bodies, token)
+        return await self._ask("/federation/v1/side", bodies, token, until)
 
-    async def _ask(self, path: str, bodies: Mapping[str, dict[str, Any]], token: str | None) -> dict[str, Reply]:
+    async def _ask(
+        self, path: str, bodies: Mapping[str, dict[str, Any]], token: str | None, until: float
+    ) -> dict[str, Reply]:
         """POST to members as the gateway; the caller's token **for that member** travels inside the signed body."""
-        started = time.monotonic()
         tokens, refused = await self._nodes.tokens(token, bodies)
         asks = {}
         for node, body in bodies.items():
@@ -131,7 +133,7 @@ class Search:
             url = self._nodes.members[node].url
             assertion = await anyio.to_thread.run_sync(self._assertion, url, claims)
             asks[node] = Ask(url + path, signed, {"Authorization": f"Bearer {assertion}"})
-        replies = await self._nodes.ask_as_gateway(asks, time.monotonic() - started)
+        replies = await self._nodes.ask_as_gateway(asks, until)
         return {**replies, **refused}
 
     async def _page(
@@ -141,6 +143,7 @@ class Search:
         sides: Mapping[str, SideAnswer],
         body: Mapping[str, Any],
         token: str | None,
+        until: float,
     ) -> dict[str, Any]:
         """One page of the joined records, with what there is to fetch of each."""
         skip, limit = body.get("skip", 0), body.get("limit", DEFAULT_LIMIT)
@@ -152,7 +155,7 @@ class Search:
             for node, found in rows.items()
             if found
         }
-        replies = await self._ask("/federation/v1/side/records", bodies, token) if bodies else {}
+        replies = await self._ask("/federation/v1/side/records", bodies, token, until) if bodies else {}
         fetched = {node: _by_accession(reply) for node, reply in replies.items()}
         return {
             "numRecords": len(accessions),

@@ -13,6 +13,7 @@ import pytest
 
 from federation.breaker import Breaker
 from federation.fanout import Ask, Fanout, Status
+from federation.refreshing import Refreshing
 from federation.settings import Limits
 from tests.federation import servers
 from tests.federation.servers import Talk, answer, talking
@@ -162,3 +163,42 @@ async def test_refusals_and_unknown_filters_do_not_open_a_circuit(fanout: Fanout
     async with talking(answer(b"{}", status="400 Bad Request")) as node:
         replies = [(await fanout.ask({"n": Ask(node)}, 2))["n"] for _ in range(8)]
     assert {reply.status for reply in replies} == {Status.CANNOT_ANSWER}
+
+
+async def test_what_a_node_says_of_its_refusal_is_passed_on_shortened(fanout: Fanout) -> None:
+    said = {
+        b'{"detail": "filters: BAD is not known"}': "HTTP 400: filters: BAD is not known",
+        b'{"error": {"errorCode": 400, "errorMessage": "no such filter"}}': "HTTP 400: no such filter",
+        b'{"detail": "a\\u0007b\\n' + b"x" * 900 + b'"}': "HTTP 400: ab" + "x" * 198,
+        b"<p>": "HTTP 400",
+        b"[]": "HTTP 400",
+        b'{"detail": ["x"]}': "HTTP 400",
+        b'{"detail": "' + b"x" * 9000 + b'"}': "HTTP 400",
+    }
+    for body, expected in said.items():
+        async with talking(answer(body, status="400 Bad Request")) as node:
+            assert (await fanout.ask({"n": Ask(node)}, 2))["n"].detail == expected
+
+
+async def test_only_the_first_question_waits_for_a_look() -> None:
+    looks = 0
+    go = asyncio.Event()
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+        await go.wait()
+
+    refreshing = Refreshing(look)
+    first = [asyncio.create_task(refreshing.ready(True)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in first)
+    go.set()
+    await asyncio.gather(*first)
+    assert looks == 1, "askers share one look"
+    go.clear()
+    await asyncio.wait_for(refreshing.ready(True), 1)
+    await asyncio.wait_for(refreshing.ready(True), 1)
+    await asyncio.sleep(0)
+    assert looks == 2
+    await refreshing.stop()

@@ -98,6 +98,7 @@ async def test_answers_are_kept_apart_and_totals_say_what_they_are(tmp_path: Pat
             ("two-set", "org.two", {"own": 1, "node": "two"}),
         ]
         assert answer["meta"]["returnedGranularity"] == "record"
+        assert (await ask(running, "/individuals"))["meta"]["returnedGranularity"] == "record", "as a node's default"
         lower = await ask(running, "/individuals", query("count"))
         assert lower["meta"]["returnedGranularity"] == "count", "never finer than requested"
         assert "response" not in lower
@@ -201,6 +202,7 @@ async def test_bea_64_errors_wear_the_beacon_envelope(tmp_path: Path) -> None:
             ("/filtering_terms?limit=-1", None, 400),
         ):
             answer = await ask(running, path, body)
+            assert ("unknown filter" in answer["error"]["errorMessage"]) is (path == "/individuals"), answer
             assert answer["error"]["errorCode"] == status, (path, answer)
             assert set(answer["meta"]) >= {
                 "beaconId",
@@ -289,7 +291,7 @@ async def test_answers_satisfy_the_official_schemas(tmp_path: Path) -> None:
         "/entry_types": "beaconEntryTypesResponse.json",
         "/filtering_terms": "beaconFilteringTermsResponse.json",
         "/datasets": "beaconCollectionsResponse.json",
-        "/individuals": "beaconBooleanResponse.json",
+        "/individuals?requestedGranularity=boolean": "beaconBooleanResponse.json",
         "/individuals?requestedGranularity=count": "beaconCountResponse.json",
         "/individuals?requestedGranularity=record": "beaconResultsetsResponse.json",
         "/g_variants": "beaconErrorResponse.json",

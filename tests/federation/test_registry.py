@@ -102,9 +102,10 @@ async def test_a_service_that_goes_away_keeps_its_entry_and_shows_its_health(tmp
         return JSONResponse(info("fickle.drs", "drs")) if state["well"] else JSONResponse({}, 503)
 
     data = {"one": MemberData(routes=[Route("/ga4gh/drs/v1/service-info", fickle)])}
-    async with family(tmp_path, data, limits={"health_seconds": 1e-9}) as running:
+    async with family(tmp_path, data) as running:
         for well, status in ((True, "answered"), (False, "unreachable"), (True, "answered")):
             state["well"] = well
+            await running.gateway.directory.look()
             listed = (await running.client.get(f"{BASE}/services")).json()
             assert [one["id"] for one in listed] == ["fickle.drs"]
             (node,) = (await running.client.get("/federation/v1/nodes")).json()
