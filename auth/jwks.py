@@ -59,7 +59,10 @@ class Jwks:
         if url in self._own:
             return await anyio.to_thread.run_sync(self._own[url])
         entry = self._entries.setdefault(url, _Entry())
-        if self._wants_fetch(entry, kid):
+        unknown = entry.keys is None or kid not in entry.keys.keys
+        if self._wants_fetch(entry, kid) or (
+            unknown and entry.lock.locked()
+        ):  # who needs it waits for a fetch under way
             async with entry.lock:
                 if self._wants_fetch(entry, kid):
                     await self._fetch(entry, url)

@@ -41,6 +41,7 @@ class ClientKeys:
         self._lock = threading.Lock()
         self._sets: dict[str, tuple[float, KeySet]] = {}
         self._asked: dict[str, float] = {}
+        self._turns: dict[str, threading.Lock] = {}  # one fetch of an address at a time; who needs it waits for it
 
     def of(self, client: Client, kid: str, alg: str) -> KeySet:
         """Keys of a client; an unknown ``kid`` asks its address once more.
@@ -50,15 +51,26 @@ class ClientKeys:
         if client.settings.jwks is not None:
             return KeySet.load(client.settings.jwks)
         url = str(client.settings.jwks_uri)
+        age, known = self._held(url)
+        if age < KEYS_FRESH and known.find(kid, alg) is not None:
+            return known
         with self._lock:
-            fetched, known = self._sets.get(url, (float("-inf"), KeySet({})))
-            age = self._clock() - fetched
+            turn = self._turns.setdefault(url, threading.Lock())
+        with turn:
+            age, known = self._held(url)
+            usable = known if age < KEYS_STALE else KeySet({})
             if age < KEYS_FRESH and known.find(kid, alg) is not None:
                 return known
             if self._clock() - self._asked.get(url, float("-inf")) < REFETCH:
-                return known if age < KEYS_STALE else KeySet({})
+                return usable
             self._asked[url] = self._clock()
-        return self._renew(url, known if age < KEYS_STALE else KeySet({}))
+            return self._renew(url, usable)
+
+    def _held(self, url: str) -> tuple[float, KeySet]:
+        """Age in seconds of the key set held for an address, and the set."""
+        with self._lock:
+            fetched, known = self._sets.get(url, (float("-inf"), KeySet({})))
+        return self._clock() - fetched, known
 
     def _renew(self, url: str, known: KeySet) -> KeySet:
         try:

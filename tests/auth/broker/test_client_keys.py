@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 from auth.broker.assertion import KEYS_STALE, ClientKeys
 from auth.broker.clients import Client
 from auth.broker.settings import ClientSettings
@@ -43,3 +46,22 @@ def test_answers_that_are_no_key_set() -> None:
             keys = ClientKeys(timeout=2)
             assert keys.of(_client(f"http://127.0.0.1:{port}/{name}"), "k", "ES256").find("k", "ES256") is None
     assert ClientKeys().of(_client(f"http://127.0.0.1:{port}/down"), "k", "ES256").find("k", "ES256") is None
+
+
+def test_requests_at_the_same_time_wait_for_one_fetch() -> None:
+    """A gateway asks for two members' tokens at once: the second must not be refused because the first is fetching."""
+    member, asked, go_on = Member("m"), threading.Event(), threading.Event()
+
+    def slow(environ: dict[str, object], start_response: object) -> object:
+        asked.set()
+        assert go_on.wait(10)
+        return member(environ, start_response)  # type: ignore[arg-type]
+
+    with serving(slow, member.port), ThreadPoolExecutor(4) as threads:
+        keys, client = ClientKeys(timeout=10), _client(f"{member.url}/.well-known/jwks.json")
+        first = threads.submit(keys.of, client, member.key.kid, "ES256")
+        assert asked.wait(10)
+        others = [threads.submit(keys.of, client, member.key.kid, "ES256") for _ in range(3)]
+        go_on.set()
+        assert all(one.result(10).find(member.key.kid, "ES256") for one in (first, *others))
+    assert member.key_requests == 1
