@@ -70,10 +70,10 @@ class DeviceGrant(Issuing, DeviceCodeGrant):  # type: ignore[misc]
     """Polling for the tokens."""
 
     def query_device_credential(self, device_code: str) -> Any:
-        """The client's own device code, unless it was redeemed."""
+        """The client's own device code."""
         with Session(self.server.engine) as db:
             row = db.get(DeviceCode, digest(device_code))
-        if row is None or row.client_id != self.request.client.client_id or row.used_at is not None:
+        if row is None or row.client_id != self.request.client.client_id:
             raise InvalidGrantError("The device_code is not valid.")
         return _Credential(row)
 
