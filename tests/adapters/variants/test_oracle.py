@@ -16,7 +16,7 @@ from tests.adapters.variants import oracle
 from tests.adapters.variants.cohort_text import CHANGES, GENES, SPAN, Writer
 from tests.adapters.variants.conftest import DATASETS, FIRST, PEOPLE, Catalog, person_of_sample
 
-QUESTIONS = 100  # for each kind of server; 'make prove' asks 10,000 over the wire
+QUESTIONS = 80  # for each kind of server; 'make prove' asks 10,000 over the wire
 
 
 def build(catalog: Catalog, seed: int) -> list[oracle.Line]:
