@@ -33,7 +33,9 @@ def create(settings: Settings, engine: Engine) -> ASGIApp:
 def broker(settings: BrokerSettings, engine: Engine) -> Assembly:
     """The parts of a broker: everything it serves is in its Flask application."""
     from auth.broker.app import create_broker
+    from node.visas import jwks_route
 
+    ring = KeyRing(engine)
     info = service_info(
         id=f"{GROUP}.broker",
         name=settings.name,
@@ -47,8 +49,10 @@ def broker(settings: BrokerSettings, engine: Engine) -> Assembly:
         name="broker",
         contracts=(),
         failures=AUTH_FAILURES,
-        routes=[document("/service-info", info)],
-        pages=create_broker(settings, engine, KeyRing(engine)),
+        # Its keys are served here, not by the Flask application: a member that verifies a token while the broker waits
+        # for that member's visas must not need one of the threads that wait.
+        routes=[document("/service-info", info), jwks_route(ring.public_jwks)],
+        pages=create_broker(settings, engine, ring),
         checks=checks(engine),
     )
 
