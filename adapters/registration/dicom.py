@@ -240,20 +240,20 @@ def _tags(source: ByteSource) -> Tags:
     :raises NotDicom: if it is none.
     """
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
+    from pydicom.errors import BytesLengthException, InvalidDicomError
 
     try:
         with source.open() as file, _odd_values_pass():
             read = dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
             return {keyword: _text(read.get(keyword)) for keyword in TAGS}
-    except (InvalidDicomError, EOFError, OSError, ValueError, NotImplementedError) as error:
+    except (InvalidDicomError, BytesLengthException, EOFError, OSError, ValueError, NotImplementedError) as error:
         raise NotDicom(f"is no DICOM file, or is cut off ({type(error).__name__})") from error
 
 
 def _text(value: Any) -> str:
     """The first value of a tag."""
     first = value[0] if isinstance(value, list | tuple) and value else value
-    return "" if first is None else str(first).strip()
+    return "" if first is None else str(first).replace("\0", "").strip()
 
 
 @contextmanager

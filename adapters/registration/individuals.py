@@ -79,7 +79,7 @@ class Planner:
         self._runs(lists["runs"])
         runs = {record["id"] for _, record in lists["runs"]}
         for origin, record in lists["analyses"]:
-            if record.get("runId") not in runs:
+            if not isinstance(record.get("runId"), str) or record["runId"] not in runs:
                 self._problem(origin.at("runId"), ProblemKind.MISSING_PARENT, f"no run {record.get('runId')!r} here")
 
     def individuals(self, records: list[Placed]) -> None:
@@ -193,13 +193,12 @@ class Planner:
 
     def _parent(self, entity: str, identifier: Any, origin: Origin) -> str | None:
         """The accession of what a record refers to: planned here, or registered in this data set before."""
-        found = self.accessions[entity].get(identifier) if isinstance(identifier, str) else None
-        if found is not None or identifier in self.refused[entity]:
-            return found
         if isinstance(identifier, str):
-            identities = Identities(
-                self.reading, entity, self.mapping if entity == "individual" else {}, numbering=False
-            )
+            found = self.accessions[entity].get(identifier)
+            if found is not None or identifier in self.refused[entity]:
+                return found
+            mapping = self.mapping if entity == "individual" else {}
+            identities = Identities(self.reading, entity, mapping, numbering=False)
             identities.recall([identifier])
             if identifier in identities.known or self.reading.archive.accessions.matches(entity, identifier):
                 return identities.accession(identifier, origin)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,16 @@ SEXES = {
     "OTHER_SEX": {"id": "NCIT:C17998", "label": "unknown"},
 }
 HUMAN = "NCBITaxon:9606"
+# Members of a packet that are lists of objects, with those of their members that are objects.
+LISTS = {
+    "phenotypicFeatures": ("onset", "resolution"),
+    "diseases": ("onset",),
+    "measurements": ("value", "timeObserved"),
+    "medicalActions": ("procedure", "treatment"),
+}
 TIMES = {"age", "ageRange", "ontologyClass", "timestamp", "interval", "gestationalAge"}
 FEATURE = ("excluded", "severity", "modifiers", "evidence")  # members that both standards have
+Objection = tuple[str, str]  # path inside the packet, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +61,49 @@ def _is_packet(packet: Any, origin: Origin, plan: Plan) -> bool:
     if not isinstance(packet, dict) or not isinstance(packet.get("subject"), dict):
         plan.problem(origin.at("subject"), ProblemKind.UNREADABLE, "is no phenopacket: it has no subject")
         return False
+    wrong = [*_misshapen(packet), *_wrong_values(packet)]
+    for path, message in wrong:
+        plan.problem(origin.at(path), ProblemKind.BAD_VALUE, message)
+    return not wrong
+
+
+def _misshapen(packet: Mapping[str, Any]) -> Iterator[Objection]:
+    """Members that are not the lists and objects which conversion relies on."""
+    for key in ("timeAtLastEncounter", "vitalStatus", "taxonomy"):
+        if not isinstance(packet["subject"].get(key, {}), dict):
+            yield f"subject.{key}", "must be an object"
+    for key, members in LISTS.items():
+        items = packet.get(key, [])
+        if not isinstance(items, list):
+            yield key, "must be a list"
+            continue
+        for number, item in enumerate(items):
+            yield from _misshapen_item(item, f"{key}[{number}]", members)
+
+
+def _misshapen_item(item: Any, path: str, members: Sequence[str]) -> Iterator[Objection]:
+    if not isinstance(item, dict):
+        yield path, "must be an object"
+        return
+    for member in members:
+        if not isinstance(item.get(member, {}), dict):
+            yield f"{path}.{member}", "must be an object"
+    if not isinstance(item.get("diseaseStage", []), list):
+        yield f"{path}.diseaseStage", "must be a list"
+
+
+def _wrong_values(packet: Mapping[str, Any]) -> Iterator[Objection]:
     subject, meta = packet["subject"], packet.get("metaData")
-    version = str(meta.get("phenopacketSchemaVersion", "")) if isinstance(meta, dict) else ""
-    taxon = subject.get("taxonomy", {}).get("id", HUMAN)
-    good = True
-    for wrong, key, message in (
-        (not isinstance(packet.get("id"), str) or not packet["id"], "id", "must be a string"),
-        (not version.startswith("2"), "metaData.phenopacketSchemaVersion", f"is {version!r}; allowed: 2.x"),
-        (subject.get("sex", "UNKNOWN_SEX") not in SEXES, "subject.sex", f"is not one of {', '.join(SEXES)}"),
-        (taxon != HUMAN, "subject.taxonomy", f"is {taxon!r}; allowed: {HUMAN}"),
-    ):
-        if wrong:
-            plan.problem(origin.at(key), ProblemKind.BAD_VALUE, message)
-            good = False
-    return good
+    version = meta.get("phenopacketSchemaVersion") if isinstance(meta, dict) else None
+    if not isinstance(packet.get("id"), str) or not packet["id"]:
+        yield "id", "must be a string"
+    if not str(version).startswith("2"):
+        yield "metaData.phenopacketSchemaVersion", f"is {version!r}; allowed: 2.x"
+    if str(subject.get("sex", "UNKNOWN_SEX")) not in SEXES:
+        yield "subject.sex", f"is not one of {', '.join(SEXES)}"
+    taxonomy = subject.get("taxonomy", {})
+    if isinstance(taxonomy, dict) and taxonomy.get("id", HUMAN) != HUMAN:
+        yield "subject.taxonomy", f"is {taxonomy.get('id')!r}; allowed: {HUMAN}"
 
 
 def individual(packet: Mapping[str, Any]) -> Record:

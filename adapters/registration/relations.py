@@ -69,6 +69,8 @@ class Relations:
             persons |= dict.fromkeys(self._of_run(claim.run))
         if claim.from_header:
             persons |= dict.fromkeys(self._of_header(claim))
+        if not persons:
+            self.plan.notes.append(f"{claim.key}: holds data of no registered individual; no withdrawal will reach it")
         for person in persons:
             self.plan.add(Row(FilePerson, {"file": claim.id, "individual": person}, claim.origin, shared=True))
             values = {"dataset": claim.dataset, "individual": person}

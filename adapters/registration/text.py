@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import json
 import zlib
 from collections.abc import Collection, Iterator, Mapping
@@ -19,7 +17,10 @@ def decoded(path: Path, plan: Plan) -> str | None:
     origin = Origin(path.name)
     try:
         raw = path.read_bytes()
-        return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
+        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
+        if "\0" not in text:
+            return text
+        plan.problem(origin, ProblemKind.UNREADABLE, "holds a NUL character")
     except UnicodeDecodeError as error:
         plan.problem(origin, ProblemKind.UNREADABLE, f"is not UTF-8 at byte {error.start}")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -30,19 +31,30 @@ def decoded(path: Path, plan: Plan) -> str | None:
 
 
 def json_document(path: Path, plan: Plan) -> Any:
-    """A JSON document; None (and a problem with line and column) if it is none."""
+    """A JSON document; None (and a problem with line and column) if it is none, or holds what no database can."""
     text = decoded(path, plan)
     if text is None:
         return None
     try:
-        return json.loads(text)
+        document = json.loads(text, parse_constant=_refuse_constant)
+        if "\\u0000" not in json.dumps(document, ensure_ascii=False, allow_nan=False).encode().decode():
+            return document
+        message = "holds a NUL character"
     except json.JSONDecodeError as error:
         cut = "ends too early, it may be cut off" if error.pos >= len(text.rstrip()) - 1 else error.msg
         message = f"is no JSON: {cut} (line {error.lineno}, column {error.colno})"
+    except UnicodeEncodeError:
+        message = "holds half of a surrogate pair"
+    except ValueError as error:
+        message = f"is no JSON: {error}"
     except RecursionError:
         message = "is nested too deeply"
     plan.problem(Origin(path.name), ProblemKind.UNREADABLE, message)
     return None
+
+
+def _refuse_constant(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def table(
@@ -55,13 +67,15 @@ def table(
     text = decoded(path, plan)
     if text is None:
         return
-    lines = csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
+    lines = iter(text.split("\n"))
     origin = Origin(path.name)
-    header = [cell.strip() for cell in next(lines, [])]
+    first = next(lines)
+    header = [cell.strip() for cell in first.split("\t")] if first.strip() else []
     if not check_header(header, required, optional, Origin(path.name, row=1), plan):
         return
-    for number, cells in enumerate(lines, 2):
-        if not any(cell.strip() for cell in cells):
+    for number, line in enumerate(lines, 2):
+        cells = line.split("\t")
+        if not line.strip():
             continue
         here = Origin(origin.source, row=number)
         if len(cells) != len(header):

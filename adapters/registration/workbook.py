@@ -6,12 +6,14 @@ import csv
 import datetime as dt
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 from adapters.catalog.models import BioProject, BioSample, Experiment, Run, Sample
 from adapters.registration.dates import is_collection_date
@@ -22,6 +24,19 @@ from adapters.registration.registration import Reading
 SHEETS = ("Sample", "Experiment", "Run")
 FILES = ("read_1", "read_2", "index_1", "index_2", "reference")
 NAME_AND_SIZE = re.compile(r"(?P<name>.*?)\s*\((?P<size>\d+) bytes\)")
+# What reading a damaged workbook ends in: its container, its XML, and openpyxl's objects made of it.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ParseError,
+    EOFError,
+    NotImplementedError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    TypeError,
+    ValueError,
+)
 LAYOUT = "{dataset}/{run}/{file}"
 Cells = dict[str, str]  # by the field of the column or, where it has none, by the column
 
@@ -79,7 +94,7 @@ def sheets_of(path: Path, plan: Plan) -> dict[str, list[list[Any]]]:
             book.close()
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, EOFError) as error:
+    except (*DAMAGED, InvalidFileException) as error:
         message = f"is no xlsx workbook, or is cut off: {error}"
     plan.problem(Origin(path.name), ProblemKind.UNREADABLE, message)
     return {}

@@ -98,6 +98,8 @@ class LocalStore:
                 entries = sorted(found, key=_order)
         except (FileNotFoundError, NotADirectoryError):
             return
+        except OSError as error:
+            raise StoreUnavailable(f"store {self.name!r} cannot list {prefix!r}: {error.strerror}") from error
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from self._walk(Path(entry.path), f"{prefix}{entry.name}/")

@@ -263,6 +263,13 @@ def test_json_cut_off(human: Member, tmp_path: Path, cut: int, packed: bool) -> 
     assert human.problems(lists_, SET) == [("unreadable", path.name, None, "")]
 
 
+@pytest.mark.parametrize("value", ["NaN", "1e999", '"\\u0000"', '"\\ud800"', "-Infinity"])
+def test_values_that_no_database_holds(human: Member, tmp_path: Path, value: str) -> None:
+    lists_ = source(tmp_path, {})
+    (lists_.folder / PEOPLE).write_text('[{"id": "HG1", "info": {"x": ' + value + "}}]")
+    assert human.problems(lists_, SET) == [("unreadable", PEOPLE, None, "")]
+
+
 def test_other_documents(human: Member, tmp_path: Path) -> None:
     for content in ("{}", '"x"', "[" * 100_000):
         lists_ = source(tmp_path, {})

@@ -171,6 +171,18 @@ class StoreSuite:
         with pytest.raises(NoSuchObject):
             ByteSource(store, "no-source")
 
+    def test_byte_source_as_a_file(self, store: ArchiveStore) -> None:
+        store.put("file", io.BytesIO(BYTES))
+        with ByteSource(store, "file").open() as file:
+            assert file.read(10) == BYTES[:10]
+            assert file.seek(-5, io.SEEK_END) == len(BYTES) - 5
+            assert file.read() == BYTES[-5:]
+            file.seek(1000)
+            file.seek(70_000, io.SEEK_CUR)
+            assert (file.read(3), file.tell()) == (BYTES[71_000:71_003], 71_003)
+            file.seek(0)
+            assert file.read() == BYTES
+
 
 class SignedUrls:
     """Stores that give URLs: what a bearer of the URL can do with it, on any server of the S3 protocol."""
