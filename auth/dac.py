@@ -63,13 +63,14 @@ class Dac:
         :raises InvalidRequest: the purpose is empty or too long, or the address is none.
         """
         subject, now = self.subject(caller), self._now()
+        purpose, mail = access_request.text("purpose", purpose, required=True), access_request.address(mail)
         row = AccessRequest(
             id=secrets.token_hex(8),
             dataset=dataset,
             committee=self._committee_of(dataset),
             applicant=subject,
-            applicant_mail=access_request.address(mail),
-            purpose=access_request.text("purpose", purpose, required=True),
+            applicant_mail=mail,
+            purpose=purpose,
             state="draft",
             comment="",
             created_at=now,

@@ -55,8 +55,8 @@ class KeySet:
     def load(cls, document: Mapping[str, Any]) -> KeySet:
         """The usable keys of a JWK Set.
 
-        Left out: keys for encryption, of other types or curves, RSA outside 2048 to 8192 bits, without ``kid``, with a ``kid``
-        that occurs twice, and keys whose private half was published with them.
+        Left out: keys for encryption, of other types or curves, RSA outside 2048 to 8192 bits, without ``kid``, with a
+        ``kid`` that occurs twice, and keys whose private half was published with them.
 
         :raises InvalidToken: not a JWK Set, or more than 100 keys.
         """

@@ -1,4 +1,4 @@
-"""The clearinghouse end to end: rows 10, 13, 14, 24, 25, 36, 42 of the attack table; CLH-04, CLH-05; DESIGN section 2."""
+"""The clearinghouse end to end: rows 10, 13, 14, 24, 25, 36, 42 and 60 of the attack table; CLH-04, CLH-05."""
 
 from __future__ import annotations
 
