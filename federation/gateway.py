@@ -71,6 +71,7 @@ class Gateway:
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Notes the loop for the pages' threads, and closes the pool of connections when the process ends."""
+        await anyio.to_thread.run_sync(self._jwks)  # the first key exists before two questions would each make one
         self._loop = asyncio.get_running_loop()
         try:
             yield

@@ -38,7 +38,6 @@ def members() -> dict[str, MemberData]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Family]:
     async with family(tmp_path_factory.mktemp("pages"), members(), [("gsa-human", "obia")]) as made:
-        await made.search({"all": [{"entryType": "individual"}, {"entryType": "imagingSeries"}]})
         yield made
 
 
