@@ -64,8 +64,7 @@ class Listing:
                 kind = "alphanumeric" if row.term in numeric else "ontologyTerm"
                 yield _entry(row.term, kind, labels.get(row.term) or row.label, scopes)
         for field, age in self._vocabulary.ages.items():
-            if field in numeric:
-                yield _entry(field, "alphanumeric", age.label, scopes)
+            yield _entry(field, "alphanumeric", age.label, scopes)
         for path, label in self._vocabulary.terms.items():
             if path not in self._vocabulary.ages:
                 yield _entry(path, "alphanumeric", label, scopes)

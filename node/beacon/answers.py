@@ -80,10 +80,18 @@ def _alleles(search: Search, access: Access, question: Question, limited: Member
     if not limited:
         return {}
     exist = set(access.shown(search.carriers(question, limited)))
-    if question.entry is None and not search.of_people(question):
-        sites = search.variants.exists(question.variant or VariantQuery(), list(limited), BitMap())
-        exist |= {dataset for dataset, found in sites.items() if found}
+    if not search.of_people(question):
+        exist |= _listed(search, question, list(limited))
     return dict.fromkeys(exist, 0)
+
+
+def _listed(search: Search, question: Question, datasets: list[str]) -> set[str]:
+    """Data sets with a file without genotypes that lists an allele."""
+    if question.entry is None:
+        sites = search.variants.exists(question.variant or VariantQuery(), datasets, BitMap())
+        return {dataset for dataset, found in sites.items() if found}
+    allele = search.variants.variant(question.entry, datasets, BitMap())
+    return {occurrence.dataset for occurrence in allele.occurrences} if allele else set()
 
 
 def result_sets(

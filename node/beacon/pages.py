@@ -69,11 +69,12 @@ def _variants(search: Search, engine: Engine, question: Question, people: Member
     # All carriers of all alleles of a page would be tens of thousands: they are listed where one allele or one person
     # is asked for.
     with_cases = question.entry is not None or question.individual is not None
+    everybody = not search.of_people(question)
     for allele in found.variants:
         for occurrence in allele.occurrences:
             carriers = occurrence.carriers if with_cases else None
             samples = _samples(engine, occurrence.dataset, carriers) if carriers else None
-            results[occurrence.dataset].append(records.variant(allele, occurrence, samples))
+            results[occurrence.dataset].append(records.variant(allele, occurrence, samples, frequency=everybody))
     if len(people) == 1 or found.total == 0:
         return Records(found.total, dict.fromkeys(people, found.total), results)
     totals = {dataset: _alleles(search, question, {dataset: of}, 0, 0).total for dataset, of in people.items()}

@@ -43,16 +43,19 @@ def individual(row: Any) -> Body:
     return {"sex": {"id": row.sex}, **(row.record or {}), "id": row.accession}
 
 
-def variant(allele: Variant, occurrence: Occurrence, samples: Mapping[int, tuple[str, str]] | None) -> Body:
+def variant(
+    allele: Variant, occurrence: Occurrence, samples: Mapping[int, tuple[str, str]] | None, *, frequency: bool
+) -> Body:
     """An allele as one data set shows it.
 
+    :param frequency: the occurrence is of everyone in the data set, so that its frequency is one of a population.
     :param samples: ordinal → (sample, individual) accessions of the carriers to be listed, or None to list none.
     """
     molecular = {"geneIds": list(allele.genes), "aminoacidChanges": list(allele.aminoacid_changes)}
     body: Body = {"variantInternalId": allele.id, "variation": variation(allele)}
     if allele.genes or allele.aminoacid_changes:
         body["molecularAttributes"] = {name: values for name, values in molecular.items() if values}
-    if occurrence.frequency is not None:
+    if frequency and occurrence.frequency is not None:
         body["frequencyInPopulations"] = [_frequency(occurrence)]
     if samples:
         body["caseLevelData"] = [_case(occurrence, ordinal, *samples[ordinal]) for ordinal in sorted(samples)]

@@ -20,6 +20,11 @@ Put = Callable[[int, Mapping[str, Any]], None]
 
 @pytest.fixture
 def terms_engine(engine: Engine) -> Engine:
+    """Empty tables and one open data set, on both kinds of server."""
+    return prepared(engine)
+
+
+def prepared(engine: Engine) -> Engine:
     """Empty tables and one open data set."""
     models.Base.metadata.create_all(engine)
     tables.Base.metadata.create_all(engine)

@@ -200,3 +200,14 @@ async def test_BEA_10_entries_of_one_person_and_one_allele(served: Served) -> No
 def allele_id(world: World, index: int) -> str:
     start, ref, alt = world.variants[index]
     return f"GRCh38:22:{start}:{ref}:{alt}"
+
+
+async def test_frequencies_are_told_of_whole_data_sets_only(served: Served) -> None:
+    everyone = await served.post("/g_variants")
+    women = await served.post("/g_variants", filters=[{"id": "NCIT:C16576"}])
+    shown = [
+        ["frequencyInPopulations" in r for r in sets_of(answer)["HRA000001"]["results"]] for answer in (everyone, women)
+    ]
+    assert all(shown[0])
+    assert shown[1]
+    assert not any(shown[1])
