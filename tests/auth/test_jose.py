@@ -110,6 +110,7 @@ ATTACKS = {
     "11 exp past": token({"exp": NOW}),
     "11 exp text": token({"exp": str(NOW + 60)}),
     "11 exp true": token({"exp": True}),
+    "11 iat true": token({"iat": True}),
     "11 exp null": token({"exp": None}),
     "11 exp 1e999": raw(HEADER, json.dumps(CLAIMS).replace(str(NOW + 60), "1e999")),
     "11 exp NaN": raw(HEADER, json.dumps(CLAIMS).replace(str(NOW + 60), "NaN")),
@@ -159,6 +160,25 @@ def test_ATTACKS_4_algorithm_of_the_token_must_be_that_of_the_key(rsa: RSAKey) -
     keys = KeySet.load({"keys": [{**rsa.as_dict(private=False), "kid": KEY.kid}]})
     with pytest.raises(InvalidToken):
         jose.verify(GOOD, keys, typ={"at+jwt"}, now=NOW)
+
+
+def test_a_key_is_found_for_its_own_algorithm_only() -> None:
+    assert KEYS.find(KEY.kid, "ES256") is not None
+    assert KEYS.find(KEY.kid, "RS256") is None
+
+
+def test_ATTACKS_6_a_kid_that_is_a_number_names_no_key() -> None:
+    """Not even the key whose name reads the same."""
+    keys = KeySet.load({"keys": [{**KEY.public_jwk(), "kid": "1"}]})
+    assert jose.verify(token(kid="1"), keys, typ={"at+jwt"}, now=NOW)
+    with pytest.raises(InvalidToken):
+        jose.verify(token(kid=1), keys, typ={"at+jwt"}, now=NOW)
+
+
+def test_ATTACKS_9_trailing_bits_are_refused_before_the_signature_is_looked_at() -> None:
+    """One token has one spelling: caches and replay lists go by it."""
+    with pytest.raises(InvalidToken, match="canonical"):
+        jose.unverified(GOOD[:-1] + chr(ord(GOOD[-1]) + 1))
 
 
 def test_ATTACKS_42_size_is_checked_before_anything_is_read() -> None:
