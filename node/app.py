@@ -54,6 +54,7 @@ def broker(settings: BrokerSettings, engine: Engine) -> Assembly:
         routes=[document("/service-info", info), jwks_route(ring.public_jwks)],
         pages=create_broker(settings, engine, ring),
         checks=checks(engine),
+        body_bytes=settings.body_bytes,
     )
 
 
@@ -62,16 +63,23 @@ def gateway(settings: GatewaySettings, engine: Engine) -> Assembly:
     from federation.assertions import signer
     from federation.failures import FAILURES
     from federation.gateway import Gateway
+    from web.pages import create_pages
 
     ring = KeyRing(engine)
     client = settings.broker.client_id if settings.broker else settings.public_url
     parts = Gateway(settings, signer(settings.public_url, ring), signer(client, ring), ring.public_jwks)
+    pages = create_pages(
+        "gsanode", public_url=settings.public_url, title=settings.name, words={settings.name: settings.name_zh}
+    )
+    parts.pages(pages)
     return Assembly(
         name="gateway",
         contracts=parts.contracts(),
         shapes=parts.shapes(),
         failures={**AUTH_FAILURES, **FAILURES},
         routes=parts.routes(),
+        pages=pages,
         checks=checks(engine),
         lifespans=[parts.lifespan],
+        body_bytes=settings.body_bytes,
     )

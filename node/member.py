@@ -82,6 +82,7 @@ def member(settings: MemberSettings, engine: Engine) -> Assembly:
         checks=checks(engine),
         lifespans=[parts.lifespan],
         middlewares=[lambda app: Cors(app, (HTSGET, PREFIX))],
+        body_bytes=settings.body_bytes,
     )
 
 

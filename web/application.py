@@ -12,10 +12,11 @@ import connexion
 import structlog
 from a2wsgi import WSGIMiddleware
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web import contracts, docs, validation
+from web.body import LARGEST, Bounded
 from web.contracts import Contract
 from web.errors import FRAMEWORK_ERRORS, Errors, Shape, Table
 from web.health import Check, Health, Metrics, Observe
@@ -39,6 +40,7 @@ class Assembly:
     :param checks: readiness checks by name.
     :param lifespans: contexts held open while the process serves (sessions, loops).
     :param middlewares: wrapped around everything, the first innermost.
+    :param body_bytes: largest request body that contracts and pages take.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Assembly:
     checks: Mapping[str, Check] = field(default_factory=dict)
     lifespans: Sequence[Lifespan] = ()
     middlewares: Sequence[Middleware] = ()
+    body_bytes: int = LARGEST
 
 
 def create_application(assembly: Assembly) -> ASGIApp:
@@ -76,7 +79,7 @@ def create_application(assembly: Assembly) -> ASGIApp:
         lifespan=_lifespan(standards, assembly.lifespans),
     )
     application.router.redirect_slashes = False
-    application.router.default = elsewhere
+    application.router.default = Bounded(elsewhere, assembly.body_bytes)
     wrapped: ASGIApp = application
     for middleware in assembly.middlewares:
         wrapped = middleware(wrapped)
@@ -106,13 +109,25 @@ def _connexion(assembly: Assembly, errors: Errors) -> connexion.AsyncApp:
     return app
 
 
-def _lifespan(standards: ASGIApp, others: Sequence[Lifespan]) -> Callable[[Starlette], Any]:
+def _never_redirect(standards: connexion.AsyncApp) -> None:
+    """A path that differs by a slash at its end is another path: 404 in shape, not a redirect to it."""
+    for layer in standards.middleware.middleware_stack or ():
+        router = getattr(layer, "router", None)
+        if isinstance(router, Router):
+            router.redirect_slashes = False
+            for route in router.routes:
+                if isinstance(route, Mount) and isinstance(route.app, Router):
+                    route.app.redirect_slashes = False
+
+
+def _lifespan(standards: connexion.AsyncApp, others: Sequence[Lifespan]) -> Callable[[Starlette], Any]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             for other in others:
                 await stack.enter_async_context(other())
             await stack.enter_async_context(_started(standards))
+            _never_redirect(standards)
             yield
 
     return lifespan

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from web.body import LARGEST
+
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -42,7 +44,8 @@ class OrganizationSettings(Strict):
 
 
 class ProcessSettings(Strict):
-    """What every kind of process has. ``public_url`` is how the world reaches it, without a trailing slash."""
+    """What every kind of process has. ``public_url`` is how the world reaches it, without a trailing slash;
+    ``body_bytes`` is the largest request body that its contracts and pages take."""
 
     kind: str
     public_url: str
@@ -52,6 +55,7 @@ class ProcessSettings(Strict):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     grace_seconds: int = Field(default=20, ge=1, le=600)
     environment: Literal["prod", "test", "dev", "staging"] = "prod"
+    body_bytes: int = Field(default=LARGEST, ge=1 << 10)
 
     @field_validator("public_url")
     @classmethod

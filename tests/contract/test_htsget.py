@@ -364,6 +364,8 @@ async def test_HTS_20_refusals_do_not_depend_on_the_question(client: httpx.Async
         "reads/a%00b",
         "reads/" + "x" * 10_000,
         "reads/",
+        "reads",
+        "variants",
         "nothing/bam-1",
         "",
     ],

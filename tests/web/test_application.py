@@ -106,6 +106,7 @@ async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncCl
             routes=[Route("/raw/{x}", raw)],
             pages=pages,
             checks={"database": broken},
+            body_bytes=1000,
         )
     )
     async with running(application) as opened:
@@ -150,6 +151,26 @@ async def test_DRS_28_REG_05_X_01_every_error_wears_the_shape_of_its_prefix(
 async def test_wrong_media_type_is_415_in_shape(client: httpx.AsyncClient) -> None:
     answer = await client.post("/drs/things", content=b"x", headers={"Content-Type": "text/plain"})
     assert (answer.status_code, answer.json()["status_code"]) == (415, 415)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_HTS_15_a_body_above_the_limit_is_413_in_shape(client: httpx.AsyncClient, chunked: bool) -> None:
+    async def chunks(content: bytes) -> AsyncIterator[bytes]:
+        yield content[:500]
+        yield content[500:]
+
+    for size, status in ((1000, 200), (1001, 413)):
+        body = b'{"name": "' + b"x" * (size - 12) + b'"}'
+        headers = {"Content-Type": "application/json"}
+        content = chunks(body) if chunked else body
+        answer = await client.post("/drs/things", content=content, headers=headers)
+        assert answer.status_code == status
+    assert answer.json()["status_code"] == 413
+
+
+@pytest.mark.parametrize("path", ["/drs/things/", "/drs/things/x/", "/plain/things/", "/drs/"])
+async def test_a_path_that_differs_by_a_slash_is_404_not_a_redirect(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).status_code == 404
 
 
 async def test_raw_routes_share_the_error_table(client: httpx.AsyncClient) -> None:
