@@ -15,8 +15,8 @@ from adapters.variants.query import InvalidVariantQuery
 from auth.caller import ANONYMOUS, Caller
 from auth.policy import Floor, Policy
 from node.beacon.access import decide
-from node.beacon.profile import Profile, UnknownEntryType
-from node.beacon.question import VARIANT, Search, from_clause
+from node.beacon.profile import UnknownEntryType
+from node.beacon.question import Search, from_clause
 from web.errors import Failure
 
 Met = Sequence[tuple[str, str | None, Sequence[str]]]
@@ -35,7 +35,6 @@ class Meeting:
         search: Search,
         policy: Policy,
         floor: Floor,
-        profile: Profile,
         today: Callable[[], dt.date] = today,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -43,7 +42,6 @@ class Meeting:
         self._search = search
         self._policy = policy
         self._floor = floor
-        self._profile = profile
         self._today = today
         self._clock = clock
 
@@ -61,14 +59,13 @@ class Meeting:
             raise Failure(400, str(error)) from error
 
     def _met(self, clause: Mapping[str, Any], caller: Caller) -> Met:
-        kind = self._profile.named(str(clause.get("entryType", "individual")))
-        question = from_clause(kind.id, clause.get("filters"), clause.get("requestParameters"))
+        question = from_clause(
+            str(clause.get("entryType", "individual")), clause.get("filters"), clause.get("requestParameters")
+        )
         datasets = self._search.eligible(question, self._catalog.datasets())
         members = self._search.members([dataset.accession for dataset in datasets], self._today())
         access = decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
         found = self._search.met(question, members, access.listed(members))
-        if question.entry_type == VARIANT:
-            found = self._search.carriers(question, found)
         everyone = BitMap().union(*found.values())
         return [
             (row.accession, row.link, [dataset for dataset, people in found.items() if row.ordinal in people])

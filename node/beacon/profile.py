@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -76,6 +76,17 @@ def entry_type(id: str) -> EntryType:
     return EntryType(**{"id": id, **row, **lists})
 
 
+def named(name: str) -> EntryType:
+    """The entry type of that id or alias.
+
+    :raises UnknownEntryType: naming those that are defined.
+    """
+    for id in _definitions()["entry_types"]:
+        if name == id or name in entry_type(id).aliases:
+            return entry_type(id)
+    raise UnknownEntryType(f"entry type {name[:40]!r} is unknown; allowed: {', '.join(_definitions()['entry_types'])}")
+
+
 @dataclass(frozen=True)
 class Profile:
     """A member's Beacon.
@@ -101,16 +112,6 @@ class Profile:
     def types(self) -> list[EntryType]:
         """The exposed entry types."""
         return [entry_type(id) for id in self.entry_types]
-
-    def named(self, name: str) -> EntryType:
-        """The exposed entry type of that id or alias.
-
-        :raises UnknownEntryType: naming those that are exposed.
-        """
-        for kind in self.types():
-            if name == kind.id or name in kind.aliases:
-                return kind
-        raise UnknownEntryType(f"entry type {name[:40]!r} is not served here; allowed: {', '.join(self.entry_types)}")
 
     def schemas(self, *ids: str) -> list[dict[str, str]]:
         """``returnedSchemas`` for these entry types (BEA-29)."""
@@ -152,11 +153,3 @@ class Profile:
                 id: {"returnedEntryType": id, "url": f"{root}/{{id}}/{path}"} for id, path in related.items()
             },
         }
-
-
-def exposed(types: Sequence[str]) -> tuple[str, ...]:
-    """Check the entry types of a member's profile.
-
-    :raises UnknownEntryType: for one that is not defined.
-    """
-    return tuple(entry_type(id).id for id in types)

@@ -20,6 +20,7 @@ from adapters.terms.vocabulary import DATASET, IMAGING, INDIVIDUAL, SERIES
 from adapters.variants.query import VariantQuery, validate
 from adapters.variants.variants import Variants
 from node.beacon import parameters
+from node.beacon.profile import UnknownEntryType, named
 
 BLOCK = 5000
 VARIANT = "genomicVariant"
@@ -54,13 +55,20 @@ class Question:
 
 
 def from_clause(entry_type: str, filters: Any, request_parameters: Any) -> Question:
-    """A question as a federated search words it: filters and requestParameters are those of a Beacon's POST.
+    """A question about people as a federated search words it: filters and requestParameters are those of a POST.
 
+    :param entry_type: id or alias; people are meant whatever it is: for alleles their carriers, for images their
+        owners.
     :raises web.errors.Failure: 400 for parameters that are unknown or of the wrong type.
     :raises adapters.terms.errors.InvalidFilter: for a malformed filter.
+    :raises node.beacon.profile.UnknownEntryType: for an entry type that is not defined.
     """
     read = tuple(terms.read(one) for one in filters or ())
-    return Question(entry_type, read, parameters.variant_query(parameters.of_body(request_parameters)))
+    variant = parameters.variant_query(parameters.of_body(request_parameters))
+    kind = named(entry_type)
+    if kind.id == VARIANT:
+        return Question(INDIVIDUAL, read, variant or VariantQuery())
+    return Question(kind.id, read, variant)
 
 
 class Search:
@@ -71,6 +79,7 @@ class Search:
 
     def __init__(self, engine: Engine, entry_types: Sequence[str]) -> None:
         self._engine = engine
+        self._entry_types = tuple(entry_types)
         self._filters = Filters(engine, entry_types)
         self.imaging = Imaging(engine, self._filters)
         self.variants = Variants(engine)
@@ -100,7 +109,11 @@ class Search:
         :param listed: see :meth:`adapters.terms.filters.Filters.individuals`.
         :raises adapters.terms.errors.FilterError: for a filter that cannot be answered.
         :raises adapters.variants.query.InvalidVariantQuery: for a variant question without meaning.
+        :raises node.beacon.profile.UnknownEntryType: for entries that this member does not hold.
         """
+        for kind in (question.entry_type, *((VARIANT,) if question.genotypes else ())):
+            if kind not in self._entry_types:
+                raise UnknownEntryType(f"this member has no {kind}; allowed: {', '.join(self._entry_types)}")
         if question.variant is not None:
             validate(question.variant)
         everyone = BitMap().union(*members.values())

@@ -13,7 +13,6 @@ from sqlalchemy import Engine
 from adapters.catalog.catalog import Catalog
 from auth.policy import Policy
 from node.beacon.meeting import Meeting
-from node.beacon.profile import Profile
 from node.beacon.question import Search, from_clause
 from tests.node.beacon import oracle
 from tests.node.beacon.conftest import ALL_TYPES, FLOOR, standing
@@ -21,15 +20,13 @@ from tests.node.beacon.test_oracle import random_question
 from tests.node.beacon.world import EXISTING, RARE, TODAY, World, generate, write
 from tests.node.family import PUBLIC_URL
 from web.errors import Failure
-from web.service_info import Organization
 
 
-def meeting(engine: Engine) -> Meeting:
+def meeting(engine: Engine, entry_types: tuple[str, ...] = ALL_TYPES) -> Meeting:
     """The member's answer to a gateway."""
-    profile = Profile("x", "x", "", Organization("x", "x", "https://x"), "https://x", ALL_TYPES)
     policy = Policy(PUBLIC_URL, standing)
-    catalog, search = Catalog(engine, lambda: TODAY), Search(engine, ALL_TYPES)
-    return Meeting(catalog=catalog, search=search, policy=policy, floor=FLOOR, profile=profile, today=lambda: TODAY)
+    catalog, search = Catalog(engine, lambda: TODAY), Search(engine, entry_types)
+    return Meeting(catalog=catalog, search=search, policy=policy, floor=FLOOR, today=lambda: TODAY)
 
 
 def test_search_equals_the_oracle_on_both_servers(engine: Engine, tmp_path: Path) -> None:
@@ -79,4 +76,19 @@ def test_a_question_that_cannot_be_answered_is_a_400(
 ) -> None:
     with pytest.raises(Failure) as failure:
         meeting(member_engine)(clause(), None)
+    assert failure.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        {"entryType": "imagingSeries"},
+        {"entryType": "individual", "filters": [{"id": "modality", "value": "CT"}]},
+        {"entryType": "genomicVariant"},
+        {"entryType": "individual", "requestParameters": {"g_variant": {"geneId": "BRAF"}}},
+    ],
+)
+def test_what_a_member_does_not_hold_is_a_400(member_engine: Engine, clause: dict[str, Any]) -> None:
+    with pytest.raises(Failure) as failure:
+        meeting(member_engine, ("dataset", "individual"))(clause, None)
     assert failure.value.status == 400
