@@ -85,7 +85,7 @@ class Gateway:
         from federation.pages import FrontPage
         from federation.pages.questions import GatewayQuestions
 
-        FrontPage(GatewayQuestions(self, self.loop)).register(app)
+        FrontPage(GatewayQuestions(self.beacon, self.search, self.capabilities, self.loop)).register(app)
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop in which this gateway runs.

@@ -89,7 +89,8 @@ class GatewaySettings(ProcessSettings):
 
     kind: Literal["gateway"] = "gateway"
     id: str = "cn.ac.cncb.gsa.federation"
-    name: str = "GSA family federation"
+    name: str = "GSA Family"
+    name_zh: str = "GSA 家族"
     members: tuple[Member, ...] = Field(min_length=1)
     broker: Broker | None = None
     links: tuple[Link, ...] = ()

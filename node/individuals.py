@@ -37,8 +37,10 @@ class Individuals:
         self._htsget = htsget
 
     def rules(self) -> list[DatasetRule]:
-        """The rules of the data sets that exist."""
-        return [rule_of(dataset) for dataset in self._catalog.datasets()]
+        """The rules of the data sets that exist and hold people who exist."""
+        datasets = self._catalog.datasets()
+        held = self._search.members([dataset.accession for dataset in datasets], today())
+        return [rule_of(dataset) for dataset in datasets if held.get(dataset.accession)]
 
     def meeting(
         self,

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-from federation.beacon import merged_terms
+from federation.beacon import NetworkBeacon, merged_terms
 from federation.beacon_model import DATASET, INDIVIDUAL, EntryType
 from federation.beacon_question import from_get
-from federation.gateway import Gateway
+from federation.capabilities import Capabilities
+from federation.search import Search
 from web.errors import Failure
 
 LONGEST = 30.0
@@ -22,8 +23,16 @@ class GatewayQuestions:
     :param loop: gives the loop in which the gateway runs, once it runs.
     """
 
-    def __init__(self, gateway: Gateway, loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-        self._gateway = gateway
+    def __init__(
+        self,
+        beacon: NetworkBeacon,
+        search: Search,
+        capabilities: Capabilities,
+        loop: Callable[[], asyncio.AbstractEventLoop],
+    ) -> None:
+        self._beacon = beacon
+        self._search = search
+        self._capabilities = capabilities
         self._loop = loop
 
     def overview(self) -> Mapping[str, Any]:
@@ -41,9 +50,9 @@ class GatewayQuestions:
         return asyncio.run_coroutine_threadsafe(asked, self._loop()).result(LONGEST)
 
     async def _overview(self) -> dict[str, Any]:
-        known = dict(await self._gateway.capabilities.known())
+        known = dict(await self._capabilities.known())
         nodes, datasets, individuals = await asyncio.gather(
-            self._gateway.search.list_nodes(), self._counts(DATASET), self._counts(INDIVIDUAL)
+            self._search.list_nodes(), self._counts(DATASET), self._counts(INDIVIDUAL)
         )
         counts = {"dataset": datasets, "individual": individuals}
         return {"nodes": nodes, "terms": merged_terms(known)[0], "counts": counts}
@@ -51,7 +60,7 @@ class GatewayQuestions:
     async def _counts(self, kind: EntryType) -> dict[str, int]:
         """How many there are by node, where a node tells."""
         try:
-            answer = await self._gateway.beacon.answer(kind, from_get("requestedGranularity=count&limit=1"), None)
+            answer = await self._beacon.answer(kind, from_get("requestedGranularity=count&limit=1"), None)
         except Failure:
             return {}
         return {node["id"]: node["numTotalResults"] for node in answer["info"]["nodes"] if "numTotalResults" in node}
@@ -61,6 +70,6 @@ class GatewayQuestions:
 
     async def _answer(self, question: Mapping[str, Any]) -> dict[str, Any] | Failure:
         try:
-            return await self._gateway.search.answer(question, None)
+            return await self._search.answer(question, None)
         except Failure as failure:
             return failure
