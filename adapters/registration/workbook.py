@@ -8,6 +8,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -87,11 +88,8 @@ def sheets_of(path: Path, plan: Plan) -> dict[str, list[list[Any]]]:
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        book = load_workbook(path, read_only=True, data_only=True)
-        try:
+        with path.open("rb") as file, closing(load_workbook(file, read_only=True, data_only=True)) as book:
             return {sheet.title: [list(row) for row in sheet.iter_rows(values_only=True)] for sheet in book.worksheets}
-        finally:
-            book.close()
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
     except (*DAMAGED, InvalidFileException) as error:
