@@ -1,13 +1,14 @@
 """Requests that a person can repeat: each is made, and shown as the curl line that makes it again.
 
-Tokens are never shown: a line names the shell variable that holds it (``$RESEARCHER``), and so are signed URLs, which
-open a file to whoever has them (``$URL``).
+Tokens are never shown: a line names the shell variable that holds it (``$RESEARCHER``); nor are signed URLs, which
+open a file to whoever has them (``$URL``). A line that fills a variable from an answer does so with jq.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,11 +30,11 @@ class StepFailed(Exception):
 class Exchange:
     """Makes requests and shows them.
 
-    :param secrets: by shell variable, the value that stands for it in a request and is never shown.
+    :param variables: by name of the shell variable, the value that stands for it in a request and is not shown.
     """
 
     console: Console
-    secrets: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def ask(
         self,
@@ -42,43 +43,55 @@ class Exchange:
         *,
         bearer: str = "",
         body: Mapping[str, Any] | None = None,
+        keep: tuple[str, str] | None = None,
         expect: Sequence[int] = (200,),
     ) -> requests.Response:
         """Ask, show the curl line, and insist on one of the ``expect``-ed statuses.
 
-        :param url: may begin with a shell variable (``$URL``).
+        :param url: may hold shell variables (``$URL``).
         :param bearer: name of the shell variable with the access token; empty asks anonymously.
         :param body: JSON; a string in it that names a variable (``$PASSPORT``) is replaced when it is sent.
+        :param keep: variable that takes a member of the answer, and that member's name.
         :raises StepFailed: for any other status.
         """
-        self.console.print(self._curl(method, url, bearer, body), style="cyan", highlight=False, soft_wrap=True)
-        headers = {"Authorization": f"Bearer {self.secrets[bearer]}"} if bearer else {}
-        answer = requests.request(
-            method,
-            self._filled(url),
-            json=self._filled_in(body),
-            headers=headers,
-            timeout=TIMEOUT,
-            stream=True,
-        )
-        if answer.status_code not in expect:
-            wanted = " or ".join(map(str, expect))
-            raise StepFailed(f"{method} {url} answered {answer.status_code}, not {wanted}: {answer.text[:300]}")
-        return answer
+        line = self._curl(method, url, bearer, body)
+        self.command(f"{keep[0]}=$({line} | jq -r .{keep[1]})" if keep else line)
+        with self._sent(method, url, bearer, body) as answer:
+            if answer.status_code not in expect:
+                wanted = " or ".join(map(str, expect))
+                why = f": {answer.text[:300]}" if answer.status_code >= 400 else ""  # else it may hold a token
+                raise StepFailed(f"{method} {url} answered {answer.status_code}, not {wanted}{why}")
+            if keep:
+                self.variables[keep[0]] = str(answer.json()[keep[1]])
+            answer.content  # noqa: B018 - read it before the connection is given back
+            return answer
 
     def download(self, url: str, target: Path, sha256: str) -> int:
         """Fetch ``url`` (a shell variable) into ``target``; answers its size in bytes.
 
-        :raises StepFailed: if the bytes are not those that ``sha256`` (hex) names.
+        :raises StepFailed: if it is refused, or the bytes are not those that ``sha256`` (hex) names.
         """
+        self.command(f"{self._curl('GET', url, '', None)} -o {shlex.quote(target.name)}")
         digest, size = hashlib.sha256(), 0
-        with self.ask("GET", url) as answer, target.open("wb") as out:
+        with self._sent("GET", url, "", None) as answer, target.open("wb") as out:
+            if answer.status_code != 200:
+                raise StepFailed(f"GET {url} answered {answer.status_code}, not 200")
             for piece in answer.iter_content(CHUNK):
                 size += out.write(piece)
                 digest.update(piece)
         if digest.hexdigest() != sha256:
             raise StepFailed(f"{target.name}: the bytes have another checksum than the record says")
         return size
+
+    def _sent(self, method: str, url: str, bearer: str, body: Mapping[str, Any] | None) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.variables[bearer]}"} if bearer else {}
+        return requests.request(
+            method, self._filled(url), json=self._filled_in(body), headers=headers, timeout=TIMEOUT, stream=True
+        )
+
+    def command(self, line: str) -> None:
+        """Show a line that a person can repeat."""
+        self.console.print(line, style="cyan", highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Show what came back."""
@@ -88,7 +101,7 @@ class Exchange:
         words = ["curl -sS"]
         if method not in ("GET", "POST") or (method == "POST" and body is None):
             words.append(f"-X {method}")
-        words.append(f'"{url}"' if url.startswith("$") else shlex.quote(url))
+        words.append(self._quoted(url))
         if bearer:
             words.append(f'-H "Authorization: Bearer ${bearer}"')
         if body is not None:
@@ -97,14 +110,18 @@ class Exchange:
         return " ".join(words)
 
     def _quoted(self, text: str) -> str:
-        """In single quotes; in double ones where a variable has to be filled in by the shell."""
-        if not any(f"${name}" in text for name in self.secrets):
+        """In single quotes; in double ones where the shell has to fill in one of our variables."""
+        ours = [f"${name}" for name in sorted(self.variables, key=len, reverse=True) if f"${name}" in text]
+        if not ours:
             return shlex.quote(text)
-        return '"' + text.replace('"', '\\"') + '"'
+        escaped = re.sub(r'([\\`"$])', r"\\\1", text)
+        for name in ours:
+            escaped = escaped.replace(f"\\{name}", name)
+        return f'"{escaped}"'
 
     def _filled(self, text: str) -> str:
-        for name in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(f"${name}", self.secrets[name])
+        for name in sorted(self.variables, key=len, reverse=True):
+            text = text.replace(f"${name}", self.variables[name])
         return text
 
     def _filled_in(self, body: Any) -> Any:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +22,7 @@ from node.demo.supervisor import Child, Service, Supervisor, require_free
 from node.demo.tour import Tour
 
 READY_SECONDS = 60
+LOOK: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, "pad_edge": False}
 WHAT = {
     "gateway": "one question to every member",
     "broker": "sign-in and Passports",
@@ -86,12 +89,12 @@ class Show:
             supervisor.wait_ready(READY_SECONDS, told)
 
     def _introduce(self, family: Described, seconds: float) -> None:
-        processes = Table(title="The family", title_justify="left", title_style="bold")
+        processes = Table(title="The family", **LOOK)
         for column in ("process", "address", "what it is"):
             processes.add_column(column)
         for process, url in family["urls"].items():
             processes.add_row(process, url, WHAT[process])
-        users = Table(title="Who can sign in", title_justify="left", title_style="bold")
+        users = Table(title="Who can sign in", **LOOK)
         for column in ("name", "password", "role"):
             users.add_column(column)
         for user in family["users"]:

@@ -67,7 +67,7 @@ class Tour:
         return True
 
     def _sign_in(self) -> None:
-        self.console.print(f'export GSANODE_CLIENT="{self.family["client"]}"', style="cyan", highlight=False)
+        self.exchange.command(f'export GSANODE_CLIENT="{self.family["client"]}"')
         for user in self.family["users"][:2]:
             self._token(user["name"])
 
@@ -75,11 +75,8 @@ class Tour:
         """Run the code flow for a user; the token goes into the shell variable of the user's name."""
         variable = variable or name.upper()
         user = next(user for user in self.family["users"] if user["name"] == name)
-        command = f"gsanode token --user {name} --password-env PASSWORD"
-        self.console.print(
-            f'{variable}=$(PASSWORD="<password of {name}>" {command})', style="cyan", highlight=False, soft_wrap=True
-        )
-        self.exchange.secrets[variable] = self._broker().sign_in(name, user["password"]).access
+        self.exchange.command(f"{variable}=$({_token_command(name)})")
+        self.exchange.variables[variable] = self._broker().sign_in(name, user["password"]).access
         self.exchange.say(f"{user['role']} signed in; the token is in ${variable}")
 
     def _broker(self) -> BrokerClient:
@@ -100,7 +97,7 @@ class Tour:
         file = self._file("open_file")
         record = self.exchange.ask("GET", file.objects).json()
         self.exchange.say(f"{record['name']}, {record['size']:,} bytes, at {record['self_uri']}")
-        self._url(self.exchange.ask("GET", f"{file.objects}/access/https"))
+        self.exchange.ask("GET", f"{file.objects}/access/https", keep=("URL", "url"))
         size = self.exchange.download("$URL", self.folder / record["name"], _sha256(record))
         self.exchange.say(f"{size:,} bytes; the SHA-256 is that of the record")
 
@@ -110,7 +107,7 @@ class Tour:
         region = {key: wanted[key] for key in ("start", "end")}
         place = f"{wanted['reference']}:{wanted['start']}-{wanted['end']}"
         options = f"--reference-name {wanted['reference']} --start {wanted['start']} --end {wanted['end']}"
-        self.console.print(f"htsget {options} -O slice.bam {url}", style="cyan", highlight=False, soft_wrap=True)
+        self.exchange.command(f"htsget {options} -O slice.bam {url}")
         target = self.folder / "slice.bam"
         with target.open("wb") as out:
             htsget.get(url, out, reference_name=wanted["reference"], max_retries=0, **region)
@@ -124,46 +121,47 @@ class Tour:
     def _controlled(self) -> None:
         file = self._file("controlled")
         access = f"{file.objects}/access/https"
+        self._hand_back()  # what a tour before this one, cut off, has left
         self.exchange.ask("GET", access, expect=(401,))
         self.exchange.say("nobody signed in: refused")
         refused = self.exchange.ask("GET", access, bearer="RESEARCHER", expect=(403,)).json()
         self.exchange.say(f"signed in, no grant: {refused['msg']}")
-        request = self._granted(file.member, file.dataset)
+        self._granted(file.member, file.dataset)
         record = self._fetch_with_passport(file, access)
-        self.exchange.ask("POST", f"{file.member}/dac/v1/requests/{request}/revoke", bearer="DAC", body={})
+        self.exchange.ask("POST", f"{file.member}/dac/v1/requests/$REQUEST/revoke", bearer="DAC", body={})
         self.exchange.say("the committee revokes the grant")
         self.exchange.ask("POST", access, body={"passports": ["$PASSPORT"]}, expect=(401, 403))
         self.exchange.say(f"the same Passport opens {record['name']} no more")
         self.exchange.ask("GET", "$URL", expect=(401, 403))
         self.exchange.say("nor does the URL that was open")
 
-    def _granted(self, member: str, dataset: str) -> str:
-        """Request a data set, and decide as its committee; answers the id of the request."""
-        requests_url = f"{member}/dac/v1/requests"
+    def _granted(self, member: str, dataset: str) -> None:
+        """Request a data set, and decide as its committee; ``$REQUEST`` is the request's id."""
+        every, one = f"{member}/dac/v1/requests", f"{member}/dac/v1/requests/$REQUEST"
         body = {"dataset": dataset, "purpose": PURPOSE}
-        request = str(
-            self.exchange.ask("POST", requests_url, bearer="RESEARCHER", body=body, expect=(200, 201)).json()["id"]
-        )
-        self.exchange.ask("POST", f"{requests_url}/{request}/submit", bearer="RESEARCHER", body={})
-        self.exchange.say(f"request {request} for {dataset} is with its committee")
-        waiting = self.exchange.ask("GET", f"{requests_url}?state=submitted", bearer="DAC").json()["requests"]
-        if request not in [one["id"] for one in waiting]:
-            raise StepFailed(f"the committee does not see the request {request}")
-        state = self.exchange.ask("POST", f"{requests_url}/{request}/approve", bearer="DAC", body={}).json()["state"]
-        self.exchange.say(f"the committee decides: {state}")
-        return request
+        self.exchange.ask("POST", every, bearer="RESEARCHER", body=body, keep=("REQUEST", "id"), expect=(200, 201))
+        self.exchange.ask("POST", f"{one}/submit", bearer="RESEARCHER", body={})
+        waiting = self.exchange.ask("GET", f"{every}?state=submitted", bearer="DAC").json()["requests"]
+        if self.exchange.variables["REQUEST"] not in [request["id"] for request in waiting]:
+            raise StepFailed(f"the committee of {dataset} does not see the request")
+        state = self.exchange.ask("POST", f"{one}/approve", bearer="DAC", body={}).json()["state"]
+        self.exchange.say(f"{dataset}: requested, seen by its committee, {state}")
+
+    def _hand_back(self) -> None:
+        """The researcher gives up every grant that the tour is about, so that it can be taken again."""
+        for part in ("controlled", "imaging"):
+            wanted = self.family["tour"][part]
+            every = f"{self.family['urls'][wanted['member']]}/dac/v1/requests"
+            mine = f"{every}?dataset={wanted['dataset']}&state=approved"
+            for request in self.exchange.ask("GET", mine, bearer="RESEARCHER").json()["requests"]:
+                self.exchange.ask("POST", f"{every}/{request['id']}/close", bearer="RESEARCHER", body={})
+                self.exchange.say(f"{wanted['dataset']}: the researcher gives the grant back")
 
     def _fetch_with_passport(self, file: TourFile, access: str) -> dict[str, Any]:
-        self.console.print(
-            'PASSPORT=$(PASSWORD="<password of researcher>" gsanode token --user researcher --password-env PASSWORD'
-            " --passport)",
-            style="cyan",
-            highlight=False,
-            soft_wrap=True,
-        )
-        self.exchange.secrets["PASSPORT"] = self._broker().passport(self.exchange.secrets["RESEARCHER"])
+        self.exchange.command(f"PASSPORT=$({_token_command('researcher')} --passport)")
+        self.exchange.variables["PASSPORT"] = self._broker().passport(self.exchange.variables["RESEARCHER"])
         record: dict[str, Any] = self.exchange.ask("GET", file.objects).json()
-        self._url(self.exchange.ask("POST", access, body={"passports": ["$PASSPORT"]}))
+        self.exchange.ask("POST", access, body={"passports": ["$PASSPORT"]}, keep=("URL", "url"))
         size = self.exchange.download("$URL", self.folder / record["name"], _sha256(record))
         self.exchange.say(f"{record['name']}: {size:,} bytes; the SHA-256 is that of the record")
         return record
@@ -189,6 +187,7 @@ class Tour:
         first = records["records"][0]
         pair = " and ".join(one["accession"] for one in first["individuals"])
         self.exchange.say(f"with both grants: {records['numRecords']} records, the first of {first['person']}: {pair}")
+        self._hand_back()
 
     def _search(self, clauses: list[dict[str, Any]], granularity: str, bearer: str = "") -> dict[str, Any]:
         url = f"{self.family['urls']['gateway']}/federation/v1/search"
@@ -197,11 +196,6 @@ class Tour:
         if not answer["complete"]:
             raise StepFailed(f"not every node answered: {answer['nodes']}")
         return answer
-
-    def _url(self, answer: requests.Response) -> None:
-        """Keep the byte URL of an access answer: it opens the file, so it is not shown."""
-        self.exchange.secrets["URL"] = answer.json()["url"]
-        self.exchange.say("a signed URL that expires, in $URL")
 
     def _file(self, part: str) -> TourFile:
         """The file that a part of the tour is about."""
@@ -223,6 +217,10 @@ class TourFile:
     def objects(self) -> str:
         """URL of its DRS record."""
         return f"{self.member}/ga4gh/drs/v1/objects/{self.id}"
+
+
+def _token_command(name: str) -> str:
+    return f'PASSWORD="<password of {name}>" gsanode token --user {name} --password-env PASSWORD'
 
 
 def _sha256(record: dict[str, Any]) -> str:

@@ -73,7 +73,8 @@ def test_files_with_secrets_are_the_owners_alone(demo: RunningDemo, name: str) -
 
 def test_the_tour_holds_and_shows_no_token(demo: RunningDemo) -> None:
     shown = io.StringIO()
-    assert Tour(demo.family, Console(file=shown, width=200)).run(), shown.getvalue()
+    for _again in range(2):
+        assert Tour(demo.family, Console(file=shown, width=200)).run(), shown.getvalue()
     text = shown.getvalue()
     assert not re.search(r"eyJ[\w-]{10}", text), "a token is shown"
     assert "/data/" not in text, "a signed URL is shown"
