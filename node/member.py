@@ -40,6 +40,7 @@ from node.beacon.answering import Answering
 from node.beacon.beacon import Beacon
 from node.beacon.envelope import beacon_shape
 from node.beacon.failures import FAILURES as BEACON_FAILURES
+from node.beacon.meeting import Meeting
 from node.beacon.profile import Profile as BeaconProfile
 from node.beacon.question import Search
 from node.dac import DacHandler
@@ -256,7 +257,6 @@ class _Member:
         individuals = Individuals(
             self.search,
             self.catalog,
-            linked=self.profile.accessions.link is not None,
             public_url=url,
             drs_host=self.settings.drs_host,
             htsget=self._slices(),
@@ -264,7 +264,13 @@ class _Member:
         gateways = {gateway.issuer: gateway.jwks_uri for gateway in self.settings.gateways}
         return Side(
             url=url,
-            individuals=individuals.meeting,
+            individuals=Meeting(
+                catalog=self.catalog,
+                search=self.search,
+                policy=self.policy,
+                floor=self.floor,
+                linked=self.profile.accessions.link is not None,
+            ),
             record=individuals.record,
             rules=individuals.rules,
             granularity=self.policy.granularity,

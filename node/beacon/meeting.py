@@ -26,6 +26,7 @@ class Meeting:
     """Answers ``{entryType, filters, requestParameters}`` with individuals, as callable.
 
     :param floor: below it, a term that no ontology has is as unknown to the caller as one that nobody has.
+    :param linked: the people here are linked to those of another member; otherwise they are what others link to.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Meeting:
         search: Search,
         policy: Policy,
         floor: Floor,
+        linked: bool,
         today: Callable[[], dt.date] = today,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -42,11 +44,12 @@ class Meeting:
         self._search = search
         self._policy = policy
         self._floor = floor
+        self._linked = linked
         self._today = today
         self._clock = clock
 
     def __call__(self, question: Mapping[str, Any], caller: Caller | None) -> Met:
-        """(accession, linked accession or None, data sets in which it is met) of everyone who meets the question.
+        """(accession, the person's at GSA-Human or None, data sets in which it is met) of who meets the question.
 
         Everyone who exists is in it, whatever the tier: what of it may leave the member is decided by the caller of
         this function.
@@ -67,7 +70,8 @@ class Meeting:
         access = decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
         found = self._search.met(question, members, access.listed(members))
         everyone = BitMap().union(*found.values())
-        return [
-            (row.accession, row.link, [dataset for dataset, people in found.items() if row.ordinal in people])
-            for row in self._search.rows(everyone)
-        ]
+        met = []
+        for row in self._search.rows(everyone):
+            person = row.link if self._linked else row.accession
+            met.append((row.accession, person, [dataset for dataset, people in found.items() if row.ordinal in people]))
+        return met

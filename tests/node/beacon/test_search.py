@@ -26,7 +26,7 @@ def meeting(engine: Engine, entry_types: tuple[str, ...] = ALL_TYPES) -> Meeting
     """The member's answer to a gateway."""
     policy = Policy(PUBLIC_URL, standing)
     catalog, search = Catalog(engine, lambda: TODAY), Search(engine, entry_types)
-    return Meeting(catalog=catalog, search=search, policy=policy, floor=FLOOR, today=lambda: TODAY)
+    return Meeting(catalog=catalog, search=search, policy=policy, floor=FLOOR, linked=True, today=lambda: TODAY)
 
 
 def test_search_equals_the_oracle_on_both_servers(engine: Engine, tmp_path: Path) -> None:
