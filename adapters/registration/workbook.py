@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -31,7 +33,9 @@ DAMAGED = (
     zlib.error,
     ParseError,
     EOFError,
-    NotImplementedError,
+    RuntimeError,  # encrypted
+    lzma.LZMAError,
+    struct.error,
     KeyError,
     IndexError,
     AttributeError,
