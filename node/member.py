@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
 from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
+from adapters.store.protocol import ChangedObject, StoreUnavailable
 from adapters.store.source import ByteSource
 from auth import outbox
 from auth.clearinghouse import Clearinghouse
@@ -56,7 +57,7 @@ from node.settings import MemberSettings, TrustedIssuer, profile
 from node.visas import Visas, jwks_route
 from web.application import Assembly
 from web.contracts import Contract
-from web.errors import Shape, drs_shape
+from web.errors import Failure, Shape, Table, drs_shape
 from web.pages import create_pages
 from web.service_info import Organization, service_info
 
@@ -64,6 +65,12 @@ DRS = "/ga4gh/drs/v1"
 BEACON = "/ga4gh/beacon/v2"
 HTSGET = "/ga4gh/htsget/v1"
 SLICER_BYTES = 1 << 25  # of headers, and of indexes, that a process keeps
+SWEEP_SECONDS = 60  # between two looks for grants that ended by time
+
+STORE_FAILURES: Table = {
+    StoreUnavailable: lambda error: Failure(503, str(error), headers={"Retry-After": "10"}),
+    ChangedObject: lambda error: Failure(503, str(error), headers={"Retry-After": "10"}),
+}
 
 
 def member(settings: MemberSettings, engine: Engine) -> Assembly:
@@ -73,7 +80,7 @@ def member(settings: MemberSettings, engine: Engine) -> Assembly:
         name=settings.member,
         contracts=list(parts.contracts()),
         shapes=parts.shapes(),
-        failures={**AUTH_FAILURES, **BEACON_FAILURES},
+        failures={**AUTH_FAILURES, **BEACON_FAILURES, **STORE_FAILURES},
         routes=[
             *parts.data.routes(),
             jwks_route(parts.ring.public_jwks),
@@ -169,18 +176,29 @@ class _Member:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Mails leave while the process serves; connections to issuers are closed when it ends."""
-        mail = self.settings.mail
+        """Mails leave and ended grants are noted while the process serves; then connections are closed."""
         stop = threading.Event()
-        transport = Folder(mail.folder) if mail.folder else Smtp(mail.smtp) if mail.smtp else None
         async with anyio.create_task_group() as group:
-            if transport is not None:
-                group.start_soon(
-                    anyio.to_thread.run_sync, partial(outbox.run, self.engine, transport, mail.sender, stop)
-                )
-            yield
-            stop.set()
+            for loop in self._loops(stop):
+                group.start_soon(anyio.to_thread.run_sync, loop)
+            try:
+                yield
+            finally:
+                stop.set()
         await self.clearinghouse.close()
+
+    def _loops(self, stop: threading.Event) -> Iterator[Callable[[], None]]:
+        """What runs beside the requests, each in a thread of its own until ``stop``."""
+        mail = self.settings.mail
+        transport = Folder(mail.folder) if mail.folder else Smtp(mail.smtp) if mail.smtp else None
+        if transport is not None:
+            yield partial(outbox.run, self.engine, transport, mail.sender, stop)
+
+        def sweep() -> None:
+            while not stop.wait(SWEEP_SECONDS):
+                self.dac.expire()
+
+        yield sweep
 
     def _rule(self, accession: str) -> DatasetRule | None:
         found = self.catalog.dataset(accession)

@@ -35,6 +35,10 @@ class Access:
         """Data sets whose records the caller may see."""
         return [dataset for dataset, granularity in self.granted.items() if granularity == "record"]
 
+    def exact(self) -> bool:
+        """Whether numbers are of everyone who meets the question: no data set hides anybody from this caller."""
+        return all(granularity == "record" for granularity in self.granted.values())
+
     def shown(self, people: Members) -> Members:
         """The people of whom an answer may say that they exist: all of full data sets, and of the others those of
         data sets whose number reaches the floor. Below it, an answer is the same as where nobody meets the question.

@@ -127,6 +127,7 @@ class Answering:
         limit = request.limit if granularity == "record" else 0
         found = answers.answer(self._search, self._engine, access, question, members, request.skip, limit)
         body = self._summary(question.entry_type, request, granularity, bool(found.counts), found.number)
+        body["info"] = {"exact": access.exact()}
         if granularity == "record":
             requests_url = self._profile.requests_url
             sets = answers.result_sets(found, access, datasets, request.include, requests_url)
