@@ -35,7 +35,8 @@ def prepare(seed: int) -> None:  # noqa: ARG001 - the family is the same for eve
         base = next(port for port in PORTS if _free(port))
         bring_up(FOLDER, base, None, lambda _text: None)
         (FOLDER / "port").write_text(str(base))
-        made_by.write_text(_software())
+    _round()  # so that every module is compiled
+    made_by.write_text(_software())
 
 
 def run(*, quick: bool, seed: int) -> list[Figure]:  # noqa: ARG001 - nothing is drawn
