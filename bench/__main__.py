@@ -16,7 +16,10 @@ from rich.table import Table
 
 from bench.figure import Figure, PeerAbsent
 
-BENCHES = {"startup": "time to ready and memory of the six processes of a family"}
+BENCHES = {
+    "startup": "time to ready and memory of the six processes of a family",
+    "drs": "records of files, one and in bulk, and their latency",
+}
 FAILED, SKIPPED = 1, 3
 
 

@@ -6,7 +6,6 @@ up at every request, so a revoked grant or a withdrawn file ends open URLs at on
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from urllib.parse import quote
@@ -14,20 +13,23 @@ from urllib.parse import quote
 import anyio.to_thread
 import structlog
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from adapters.catalog.catalog import Catalog, FileRecord
-from adapters.store.protocol import ArchiveStore, NoSuchObject
+from adapters.store.local import LocalStore
+from adapters.store.protocol import ArchiveStore, NoSuchObject, Stat
 from auth.caller import Caller
 from auth.policy import Decision
 from auth.signed import Capability, Signer
+from node.delivery import Accel, Delivered, WholeFile, described, made, streamed
+from node.drs.manifests import Manifest
 from web.errors import Failure
 
 log = structlog.get_logger(__name__)
 
 PREFIX = "/data"
-RANGE = re.compile(r"bytes=(?:(\d{1,19})-(\d{1,19})?|-(\d{1,19}))")
 InForce = Callable[[Collection[str]], Collection[str]]
 
 
@@ -36,6 +38,8 @@ class Data:
 
     :param seconds: longest life of a URL; a decision that ends earlier ends it earlier (CLH-04).
     :param in_force: which of these grants stand now.
+    :param manifest: the manifest of an id, if it holds now.
+    :param accel: set where nginx stands in front and serves the files of local stores itself.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class Data:
         in_force: InForce,
         public_url: str,
         seconds: int,
+        manifest: Callable[[str], Manifest | None] = lambda _id: None,
+        accel: Accel | None = None,
     ) -> None:
         self._catalog = catalog
         self._stores = stores
@@ -54,6 +60,8 @@ class Data:
         self._in_force = in_force
         self._public_url = public_url
         self._seconds = seconds
+        self._manifest = manifest
+        self._accel = accel
 
     def url(
         self, file: FileRecord, caller: Caller, decision: Decision, first: int | None = None, last: int | None = None
@@ -69,33 +77,56 @@ class Data:
         """The route of the byte URLs."""
         return [Route(PREFIX + "/{token}/{name}", self._serve, methods=["GET", "HEAD"])]
 
-    async def _serve(self, request: Request) -> Response:
+    async def _serve(self, request: Request) -> ASGIApp:
         capability = self._signer.verify(request.path_params["token"], int(time.time()))
-        file = await anyio.to_thread.run_sync(self._standing, capability)
+        return Delivered(await anyio.to_thread.run_sync(self._answer, request, capability))
+
+    def _answer(self, request: Request, capability: Capability) -> Response:
+        """Looks at the database and the archive: to be called from a thread."""
+        file, content = self._standing(capability)
+        if content is not None:
+            return made(request, content, described(file.checksums["sha-256"], ""), file.mime_type)
         store, key = self.place(file)
+        stat = self._intact(file, store, key)
+        headers = described(file.checksums.get("sha-256"), stat.etag)
+        path = store.path(key)
+        if capability.first is None and capability.last is None:
+            if isinstance(store, LocalStore) and self._accel is not None and path is not None:
+                return self._accel.to(store.name, path.relative_to(store.root), headers, file.mime_type)
+            if path is not None:
+                return WholeFile(path, media_type=file.mime_type, headers=headers)
+            return streamed(request, store, key, 0, file.size - 1, headers, file.mime_type)
+        first = capability.first or 0
+        last = file.size - 1 if capability.last is None else min(capability.last, file.size - 1)
+        tag = {"ETag": f'{headers["ETag"][:-1]}.{first}-{last}"'}
+        return streamed(request, store, key, first, last, tag, file.mime_type)
+
+    def _intact(self, file: FileRecord, store: ArchiveStore, key: str) -> Stat:
+        """What the store says of the file, if it still holds it.
+
+        :raises Failure: 500, after an event for the operator.
+        """
         try:
-            size = (await anyio.to_thread.run_sync(store.head, key)).size
+            stat = store.head(key)
         except NoSuchObject as error:
             log.error("archived_file_missing", file=file.id)
             raise Failure(500, f"the archive has lost the bytes of {file.id}; the operator has been told") from error
-        if size != file.size:
-            log.error("archived_file_changed", file=file.id, size=size, registered=file.size)
+        if stat.size != file.size:
+            log.error("archived_file_changed", file=file.id, size=stat.size, registered=file.size)
             raise Failure(500, f"the bytes of {file.id} are not those registered; the operator has been told")
-        path = store.path(key)
-        if path is not None and capability.first is None and capability.last is None:
-            return FileResponse(path, media_type=file.mime_type, headers={"Cache-Control": "private, no-store"})
-        first = capability.first or 0
-        last = file.size - 1 if capability.last is None else min(capability.last, file.size - 1)
-        answer = part(store, key, first, last, request.headers.get("range"), file.mime_type)
-        return Response(status_code=answer.status_code, headers=answer.headers) if request.method == "HEAD" else answer
+        return stat
 
-    def _standing(self, capability: Capability) -> FileRecord:
+    def _standing(self, capability: Capability) -> tuple[FileRecord, bytes | None]:
+        """The file that the capability is for and, if it is in no store, its content."""
         if capability.grants and set(self._in_force(capability.grants)) != set(capability.grants):
             raise Failure(403, "the access that this URL was made for has ended")
         file = self._catalog.file(capability.object)
-        if file is None:
+        if file is not None:
+            return file, None
+        manifest = self._manifest(capability.object)
+        if manifest is None:
             raise Failure(404, "there is no such file")
-        return file
+        return manifest.file, manifest.content
 
     def place(self, file: FileRecord) -> tuple[ArchiveStore, str]:
         """The store and key to read the file from."""
@@ -104,30 +135,3 @@ class Data:
                 return self._stores[name], key
         log.error("file_without_store", file=file.id)
         raise Failure(500, f"no configured store holds {file.id}; the operator has been told")
-
-
-def part(store: ArchiveStore, key: str, first: int, last: int, wanted: str | None, mime_type: str) -> Response:
-    """The bytes ``first`` to ``last`` (inclusive) of an object as a representation of its own, a Range of it honoured.
-
-    Several ranges in one request are answered with the whole part, which RFC 9110 allows.
-    """
-    length = max(0, last - first + 1)
-    status, start, end = 200, 0, length - 1
-    headers = {"Accept-Ranges": "bytes", "Cache-Control": "private, no-store"}
-    match = RANGE.fullmatch(wanted.strip()) if wanted else None
-    if match and not (match[2] and int(match[1]) > int(match[2])):  # an inverted range is no range: ignored
-        start, end = _bounds(match, length)
-        if start > end:
-            raise Failure(416, f"the range lies outside {length} bytes", headers={"Content-Range": f"bytes */{length}"})
-        status = 206
-        headers["Content-Range"] = f"bytes {start}-{end}/{length}"
-    count = max(0, end - start + 1)
-    headers["Content-Length"] = str(count)
-    content = store.stream(key, first + start, count) if count else iter(())
-    return StreamingResponse(content, status, headers, media_type=mime_type)
-
-
-def _bounds(match: re.Match[str], length: int) -> tuple[int, int]:
-    if match[3] is not None:
-        return max(0, length - int(match[3])), length - 1 if int(match[3]) else -1
-    return int(match[1]), min(length - 1, int(match[2])) if match[2] else length - 1

@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 from sqlalchemy import Engine
 
+from adapters.catalog.bundles import Bundles
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
 from adapters.reads.slices import Slicer
@@ -46,7 +47,12 @@ from node.beacon.profile import Profile as BeaconProfile
 from node.beacon.question import Search
 from node.dac import DacHandler
 from node.data import PREFIX, Data
-from node.drs import Drs, Places
+from node.delivery import Accel
+from node.drs.handler import Drs
+from node.drs.manifests import Manifests
+from node.drs.places import Places
+from node.drs.records import Records
+from node.drs.shelf import Shelf
 from node.htsget.handler import Htsget
 from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
@@ -111,6 +117,8 @@ class _Member:
         self.issuer = VisaIssuer(url, engine, self.ring)
         self.policy = Policy(url, self.issuer.in_force)
         self.stores = open_stores({name: store.model_dump(mode="json") for name, store in settings.stores.items()})
+        self.bundles = Bundles(engine, self.catalog)
+        self.manifests = Manifests(self.bundles.find, settings.drs_host)
         self.data = Data(
             catalog=self.catalog,
             stores=self.stores,
@@ -118,6 +126,8 @@ class _Member:
             in_force=self.issuer.in_force,
             public_url=url,
             seconds=settings.url_seconds,
+            manifest=self.manifests.one,
+            accel=Accel(settings.accel.prefix) if settings.accel else None,
         )
         self.dac = Dac(engine, broker, self._rule, url)
         self.search = Search(engine, self.profile.beacon.entry_types)
@@ -208,13 +218,19 @@ class _Member:
         presigning = frozenset(name for name, store in self.settings.stores.items() if store.kind == "s3")
         return Drs(
             catalog=self.catalog,
+            shelf=Shelf(self.catalog, self.bundles, self.manifests),
+            manifests=self.manifests,
             policy=self.policy,
             clearinghouse=self.clearinghouse,
+            records=Records(
+                host=self.settings.drs_host,
+                public_url=self.settings.public_url,
+                broker=self.settings.broker.issuer,
+                htsget=self._slices(),
+                presigning=presigning,
+            ),
             places=Places(self.data.url, self._store_url, presigning),
-            drs_host=self.settings.drs_host,
             public_url=self.settings.public_url,
-            broker=self.settings.broker.issuer,
-            htsget=self._slices(),
             service=self.service,
         )
 

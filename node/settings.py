@@ -81,6 +81,15 @@ class Mail(Strict):
     sender: str = "node@localhost"
 
 
+class Accel(Strict):
+    """nginx in front serves files of local stores itself (``deploy/nginx.conf``) from an internal location.
+
+    Store ``NAME`` is the folder ``prefix``/``NAME`` there.
+    """
+
+    prefix: str = Field(default="/archive", pattern=r"^(/[A-Za-z0-9._-]+)+$")
+
+
 class MemberSettings(ProcessSettings):
     """A member process.
 
@@ -100,6 +109,7 @@ class MemberSettings(ProcessSettings):
     mail: Mail = Mail()
     url_key: str = Field(pattern=r"^[0-9a-f]{64}$")
     url_seconds: int = Field(default=900, ge=10, le=3600)
+    accel: Accel | None = None
 
 
 class Accessions(Strict):

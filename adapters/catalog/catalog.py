@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from adapters.catalog.models import Checksum, Dataset, File, FilePerson, Location
 from adapters.catalog.visibility import dataset_exists, file_exists
@@ -73,6 +74,10 @@ class Catalog:
         self._engine = engine
         self._clock = clock
 
+    def today(self) -> dt.date:
+        """The day (UTC) that decides what exists."""
+        return self._clock()
+
     def dataset(self, accession: str) -> DatasetRecord | None:
         """The data set, or None if it does not exist (any more, or yet)."""
         return next(iter(self.datasets([accession])), None)
@@ -104,6 +109,13 @@ class Catalog:
         question = self._existing().where(File.dataset == accession).order_by(File.id)
         with self._engine.connect() as connection:
             return list(self._read(connection, question).values())
+
+    def files_where(self, column: InstrumentedAttribute[Any], values: Sequence[str]) -> Iterator[FileRecord]:
+        """The files that exist and have one of ``values`` in ``column`` of ``File``, by id within a block of values."""
+        with self._engine.connect() as connection:
+            for start in range(0, len(values), BLOCK):
+                question = self._existing().where(column.in_(values[start : start + BLOCK])).order_by(File.id)
+                yield from self._read(connection, question).values()
 
     def person_files(self, individual: str) -> list[FileRecord]:
         """The files that hold data of a person who exists, indexes left out, by id."""

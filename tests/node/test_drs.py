@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, update
 
+from adapters.catalog.bundles import Bundles
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
 from adapters.catalog.models import File
@@ -18,9 +19,13 @@ from adapters.store.opening import open_stores
 from auth.errors import InvalidCapability, InvalidToken
 from auth.policy import Policy
 from auth.signed import Signer
-from node import drs as face
 from node.data import Data
-from node.drs import Drs, Places
+from node.drs import bulk
+from node.drs.handler import Drs
+from node.drs.manifests import Manifests
+from node.drs.places import Places
+from node.drs.records import Records
+from node.drs.shelf import Shelf
 from tests.node.family import ABSENT, BROKER, CONTENT, PUBLIC_URL, TODAY, Holders, build, researcher
 from tests.support import running
 from web.application import Assembly, create_application
@@ -28,6 +33,7 @@ from web.contracts import Contract
 from web.errors import Failure, drs_shape
 
 DRS = "/ga4gh/drs/v1"
+HOST = "gsa-human.localhost"
 SOON = int(time.time()) + 3000
 
 
@@ -54,19 +60,27 @@ async def client(sqlite_engine: Engine, tmp_path: Path, grants: Grants) -> Async
     catalog = Catalog(sqlite_engine, lambda: TODAY)
     stores = open_stores({"archive": {"kind": "local", "root": str(root)}})
     policy = Policy(PUBLIC_URL, grants)
+    bundles = Bundles(sqlite_engine, catalog)
+    manifests = Manifests(bundles.find, HOST)
     data = Data(
-        catalog=catalog, stores=stores, signer=Signer(b"k" * 32), in_force=grants, public_url=PUBLIC_URL, seconds=900
+        catalog=catalog,
+        stores=stores,
+        signer=Signer(b"k" * 32),
+        in_force=grants,
+        public_url=PUBLIC_URL,
+        seconds=900,
+        manifest=manifests.one,
     )
     holders = Holders({"two": researcher("HRA000002", "g2", SOON), "three": researcher("HRA000003", "g3", SOON)})
     handler = Drs(
         catalog=catalog,
+        shelf=Shelf(catalog, bundles, manifests),
+        manifests=manifests,
         policy=policy,
         clearinghouse=holders,  # type: ignore[arg-type]
         places=Places(data.url, lambda store, key, seconds: None, frozenset()),
-        drs_host="gsa-human.localhost",
+        records=Records(host=HOST, public_url=PUBLIC_URL, broker=BROKER, htsget={}, presigning=frozenset()),
         public_url=PUBLIC_URL,
-        broker=BROKER,
-        htsget={},
         service=lambda **given: {
             "id": "x",
             "name": "x",
@@ -188,7 +202,7 @@ async def test_DRS_09_35_bulk_access_leaves_a_refused_file_unresolved(client: ht
 async def test_DRS_36_a_bulk_request_above_the_limit_is_413(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(face, "MAX_BULK", 3)
+    monkeypatch.setattr(bulk, "MAX_BULK", 3)
     answer = await client.post(f"{DRS}/objects", json={"bulk_object_ids": ["a"] * 4})
     assert (answer.status_code, answer.json()["status_code"]) == (413, 413)
     assert (await client.post(f"{DRS}/objects", json={"bulk_object_ids": ["a"] * 3})).status_code == 200
