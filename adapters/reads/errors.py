@@ -15,6 +15,10 @@ class DamagedIndex(SliceError):
     """The index is cut off, of another kind, or points outside its file."""
 
 
+class StaleIndex(SliceError):
+    """The index is older than its file: it may tell of records that stood there before."""
+
+
 class MissingIndex(SliceError):
     """Regions were asked of a file that has no index."""
 

@@ -6,6 +6,7 @@ each once. Nothing is decoded but the header and the blocks at the edges, and no
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from adapters.reads.blocks import cut
 from adapters.reads.cache import Cache
 from adapters.reads.containers import containers
 from adapters.reads.crai import ContainerIndex, parse_crai
-from adapters.reads.errors import DamagedFile, DamagedIndex, MissingIndex, UnknownReference
+from adapters.reads.errors import DamagedFile, DamagedIndex, MissingIndex, StaleIndex, UnknownReference
 from adapters.reads.header import Header
 from adapters.reads.index import LARGEST_INDEX, parse_index
 from adapters.reads.parts import Inline, Part, Span, joined
@@ -26,10 +27,15 @@ from adapters.reads.source import ByteSource, read_exactly
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Bytes somewhere. ``identity`` differs whenever the content does: what was read of it is kept under that name."""
+    """Bytes somewhere.
+
+    :param identity: differs whenever the content does: what was read of it is kept under that name.
+    :param modified: when the content was written, in UTC; None if the store cannot tell.
+    """
 
     source: ByteSource
     identity: Hashable
+    modified: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,7 @@ class Slicer:
 
         :raises UnknownReference: if the file has no reference of a region's name.
         :raises MissingIndex: if ``index`` is None.
+        :raises StaleIndex: if it was written before the file.
         :raises DamagedIndex: if the index is broken, of another kind, or of another file.
         :raises DamagedFile: if the file is not of ``format`` or is cut off where the slice begins or ends.
         """
@@ -84,6 +91,8 @@ class Slicer:
         if index is None:
             self._known(format, layout.header, regions)
             raise MissingIndex(f"the {format} file has no index: only the whole file or its header can be had")
+        if file.modified and index.modified and index.modified < file.modified:
+            raise StaleIndex(f"the index is of {index.modified:%FT%TZ}, its file is newer, of {file.modified:%FT%TZ}")
         end, marker = _end(format, file.source)
         parsed = self._index(format, index)
         if isinstance(parsed, ContainerIndex):

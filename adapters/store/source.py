@@ -16,13 +16,14 @@ READ_AHEAD = 1 << 16  # bytes
 
 
 class ByteSource:
-    """One object of a store; ``size`` is in bytes and fixed when the view is made."""
+    """One object of a store; ``size`` (bytes), ``etag`` and ``modified`` (UTC) are those when the view is made."""
 
     def __init__(self, store: ArchiveStore, key: str) -> None:
         """:raises NoSuchObject: if the store does not hold ``key``."""
         self.store = store
         self.key = key
-        self.size = store.head(key).size
+        stat = store.head(key)
+        self.size, self.etag, self.modified = stat.size, stat.etag, stat.modified
 
     def read(self, offset: int, length: int) -> bytes:
         """``length`` bytes from the 0-based ``offset``, fewer only where the object ends.

@@ -15,11 +15,11 @@ import structlog
 from connexion.lifecycle import ConnexionResponse
 
 from adapters.catalog.catalog import Catalog, FileRecord
-from adapters.reads.errors import MissingIndex, SliceError, UnknownReference
+from adapters.reads.errors import MissingIndex, SliceError, StaleIndex, UnknownReference
 from adapters.reads.parts import Inline, Part
 from adapters.reads.slices import Slicer, Stored
-from adapters.reads.source import ByteSource
 from adapters.store.protocol import ChangedObject, NoSuchObject
+from adapters.store.source import ByteSource
 from auth.caller import Caller
 from auth.clearinghouse import Clearinghouse
 from auth.policy import DatasetRule, Decision, Policy
@@ -172,17 +172,21 @@ class Htsget:
         except (NoSuchObject, ChangedObject) as error:
             log.error("archived_file_missing", file=file.id, index=file.index, reason=type(error).__name__)
             raise Failure(500, f"the archive has lost the bytes of {file.id}; the operator has been told") from error
+        except StaleIndex as error:
+            log.error("sequence_index_stale", file=file.id, index=file.index, reason=str(error))
+            message = f"the index of {file.id} is older than the file: regions cannot be had until it is renewed"
+            raise Failure(500, f"{message}; the operator has been told") from error
         except SliceError as error:
             log.error("sequence_file_damaged", file=file.id, index=file.index, reason=str(error))
             raise Failure(500, f"{file.id} or its index is damaged; the operator has been told") from error
 
     def _stored(self, file: FileRecord) -> Stored:
-        """The file's bytes. Its id and size say which content it is: other bytes have another id."""
+        """The file's bytes. The store's entity tag says which content it is, should an operator have replaced them."""
         source = self._open_source(file)
         if source.size != file.size:
             log.error("archived_file_changed", file=file.id, size=source.size, registered=file.size)
             raise Failure(500, f"the bytes of {file.id} are not those registered; the operator has been told")
-        return Stored(source, (file.id, file.size))
+        return Stored(source, (file.id, source.etag, source.modified), source.modified)
 
     def _urls(self, parts: Sequence[Part], file: FileRecord, caller: Caller, decision: Decision) -> list[Body]:
         """The items of ``urls``; they have a class only if each has one (HTS-41)."""

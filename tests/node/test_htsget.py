@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+import struct
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pysam
 import pytest
 import structlog
 
+from adapters.reads import bgzf
 from adapters.reads.parts import Span
 from node.htsget import handler
 from node.htsget.query import FORMATS, from_body, from_parameters
@@ -65,6 +71,68 @@ async def test_a_damaged_index_is_a_500_with_an_event_and_hurts_no_other_file(
         assert kind(await client.get(url("reads", "victim"), params=REGION)) == (500, "InternalServerError")
     assert [event["file"] for event in events if event["event"] == "sequence_file_damaged"] == ["victim"]
     assert (await client.get(url("reads", "open"), params=REGION)).status_code == 200
+
+
+async def test_an_index_older_than_its_file_is_a_500_with_an_event_for_regions_only(
+    client: httpx.AsyncClient, node: Node, bam: Made
+) -> None:
+    copy, index = bam.path.with_name("renewed.bam"), bam.path.with_name("renewed.bai")
+    copy.write_bytes(bam.data)
+    index.write_bytes(bam.index.read_bytes())
+    node.files.add("renewed.index", index, "BAI")
+    node.files.add("renewed", copy, "BAM", index="renewed.index")
+    assert (await client.get(url("reads", "renewed"), params=REGION)).status_code == 200
+    os.utime(index, ns=(0, copy.stat().st_mtime_ns - 1_000_000))
+    with structlog.testing.capture_logs() as events:
+        answer = await client.get(url("reads", "renewed"), params=REGION)
+    assert kind(answer) == (500, "InternalServerError")
+    assert "older than the file" in answer.json()["htsget"]["message"]
+    assert [event["file"] for event in events if event["event"] == "sequence_index_stale"] == ["renewed"]
+    for harmless in ({}, {"class": "header"}):
+        assert (await client.get(url("reads", "renewed"), params=harmless)).status_code == 200
+    assert (await client.get(url("reads", "open"), params=REGION)).status_code == 200
+    os.utime(index, ns=(0, copy.stat().st_mtime_ns))
+    assert (await client.get(url("reads", "renewed"), params=REGION)).status_code == 200
+
+
+async def test_an_index_overwritten_in_place_with_the_same_size_is_noticed(
+    client: httpx.AsyncClient, node: Node, bam: Made
+) -> None:
+    content = bam.index.read_bytes()
+    index = bam.path.with_name("rewritten.bai")
+    index.write_bytes(content)
+    node.files.add("rewritten.index", index, "BAI")
+    node.files.add("rewritten", bam.path, "BAM", index="rewritten.index")
+    for written, status in ((content, 200), (bytes(len(content)), 500), (content, 200)):
+        index.write_bytes(written)
+        assert (await client.get(url("reads", "rewritten"), params=REGION)).status_code == status
+
+
+async def test_a_file_overwritten_in_place_with_the_same_size_is_noticed(
+    client: httpx.AsyncClient, node: Node, bam: Made
+) -> None:
+    """The header that was kept of the content before is not given out with the content after."""
+    path = bam.path.with_name("rewritten.vcf.gz")
+    for at, contig in enumerate(("chrA", "chrB", "chrA")):
+        path.write_bytes(tiny_vcf(contig))
+        pysam.tabix_index(str(path), preset="vcf", force=True)
+        if at == 0:
+            node.files.add("tiny.index", Path(f"{path}.tbi"), "TBI")
+            node.files.add("tiny", path, "VCF", index="tiny.index")
+        for name in ("chrA", "chrB"):
+            answer = await client.get(url("variants", "tiny"), params={"referenceName": name})
+            assert answer.status_code == (200 if name == contig else 404)
+        header = (await client.get(url("variants", "tiny"), params={"class": "header"})).json()
+        assert contig.encode() in gzip.decompress(await payload(client, header))
+
+
+def tiny_vcf(contig: str) -> bytes:
+    """One variant in one stored (not deflated) block, so that its size does not depend on the name."""
+    lines = ("##fileformat=VCFv4.3", f"##contig=<ID={contig}>", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
+    data = "\n".join((*lines, f"{contig}\t10\t.\tA\tC\t.\t.\t.\n")).encode()
+    body = b"\x01" + struct.pack("<HH", len(data), len(data) ^ 0xFFFF) + data
+    head = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0" + struct.pack("<H", 18 + len(body) + 8 - 1)
+    return head + body + struct.pack("<II", zlib.crc32(data), len(data)) + bgzf.EOF
 
 
 async def test_a_lost_or_changed_file_is_a_500_with_an_event(client: httpx.AsyncClient, node: Node, bam: Made) -> None:

@@ -164,7 +164,8 @@ class StoreSuite:
     def test_byte_source(self, store: ArchiveStore) -> None:
         store.put("source", io.BytesIO(BYTES))
         source = ByteSource(store, "source")
-        assert source.size == len(BYTES)
+        stat = store.head("source")
+        assert (source.size, source.etag, source.modified) == (len(BYTES), stat.etag, stat.modified)
         assert source.read(100, 50) == BYTES[100:150]
         assert source.read(source.size - 3, 50) == BYTES[-3:]
         assert source.read(source.size, 50) == b""
