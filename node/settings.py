@@ -143,6 +143,7 @@ class Profile(Strict):
     title: str
     title_zh: str
     description: str
+    description_zh: str
     accessions: Accessions
     dataset_entity: str
     tiers: list[Literal["open", "registered", "controlled"]]

@@ -17,7 +17,7 @@ SHOWN = 200
 class MemberPages:
     """Pages of what a member holds.
 
-    :param facts: title, title_zh and description of the member, from its profile.
+    :param facts: title and description of the member in English and Chinese, from its profile.
     :param requestable: the member has committees that grant access.
     """
 
