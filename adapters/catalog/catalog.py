@@ -7,7 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    Engine,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from adapters.catalog.models import Checksum, Dataset, File, FilePerson, Location
@@ -15,6 +27,25 @@ from adapters.catalog.visibility import dataset_exists, file_exists
 
 # SQLite allows 32,766 parameters in a statement, PostgreSQL 65,535; ids are asked for in blocks well below both.
 BLOCK = 5000
+CHECKSUM, LOCATION, INDEX = range(3)
+
+
+def _among(column: InstrumentedAttribute[Any], name: str) -> ColumnElement[bool]:
+    return column.in_(bindparam(name, expanding=True))
+
+
+# Statements of the path of every single file are put together once: that costs more than running them.
+FILES = (
+    select(File)
+    .join(Dataset, Dataset.accession == File.dataset)
+    .where(file_exists(bindparam("today", type_=Date())), _among(File.id, "ids"))
+)
+SETS = select(Dataset).where(_among(Dataset.accession, "accessions"))
+DETAILS = union_all(
+    select(literal(CHECKSUM), Checksum.file, Checksum.type, Checksum.value).where(_among(Checksum.file, "ids")),
+    select(literal(LOCATION), Location.file, Location.store, Location.key).where(_among(Location.file, "ids")),
+    select(literal(INDEX), File.index_of, literal(""), File.id).where(_among(File.index_of, "ids")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +132,7 @@ class Catalog:
         with self._engine.connect() as connection:
             for start in range(0, len(wanted), BLOCK):
                 block = wanted[start : start + BLOCK]
-                found.update(self._read(connection, self._existing().where(File.id.in_(block))))
+                found.update(self._read(connection, FILES, ids=block, today=self._clock()))
         return found
 
     def dataset_files(self, accession: str) -> list[FileRecord]:
@@ -136,29 +167,40 @@ class Catalog:
         question = select(File).join(Dataset, Dataset.accession == File.dataset)
         return question.where(file_exists(self._clock()))
 
-    def _read(self, connection: Connection, question: Select[File]) -> dict[str, FileRecord]:
-        rows = {row.id: row for row in connection.execute(question)}
+    def _read(self, connection: Connection, question: Select[File], **given: Any) -> dict[str, FileRecord]:
+        """The files that ``question`` selects, by id in its order: three statements for each block of files."""
+        rows = {row.id: row for row in connection.execute(question, given)}
         ids = list(rows)
-        accessions = {row.dataset for row in rows.values()}
-        sets = {
-            row.accession: _dataset(row)
-            for row in connection.execute(select(Dataset).where(Dataset.accession.in_(accessions)))
-        }
-        checksums: dict[str, dict[str, str]] = {id: {} for id in ids}
-        locations: dict[str, list[tuple[str, str]]] = {id: [] for id in ids}
-        indexes: dict[str, str] = {}
+        sets: dict[str, DatasetRecord] = {}
+        details: dict[str, _Details] = {id: _Details() for id in ids}
         for start in range(0, len(ids), BLOCK):
             block = ids[start : start + BLOCK]
-            for sum_ in connection.execute(select(Checksum).where(Checksum.file.in_(block))):
-                checksums[sum_.file][sum_.type] = sum_.value
-            for place in connection.execute(select(Location).where(Location.file.in_(block)).order_by(Location.store)):
-                locations[place.file].append((place.store, place.key))
-            for index in connection.execute(select(File.id, File.index_of).where(File.index_of.in_(block))):
-                indexes[str(index.index_of)] = index.id
-        return {
-            id: _file(row, sets[row.dataset], checksums[id], tuple(locations[id]), indexes.get(id))
-            for id, row in rows.items()
-        }
+            accessions = list({rows[id].dataset for id in block} - sets.keys())
+            for row in connection.execute(SETS, {"accessions": accessions}):
+                sets[row.accession] = _dataset(row)
+            for kind, id, name, value in connection.execute(DETAILS, {"ids": block}):
+                details[id].add(kind, name, value)
+        return {id: _file(row, sets[row.dataset], details[id]) for id, row in rows.items()}
+
+
+class _Details:
+    """What other tables say of one file."""
+
+    __slots__ = ("checksums", "index", "locations")
+
+    def __init__(self) -> None:
+        self.checksums: dict[str, str] = {}
+        self.locations: list[tuple[str, str]] = []
+        self.index: str | None = None
+
+    def add(self, kind: int, name: str, value: str) -> None:
+        """Note a row of ``DETAILS``."""
+        if kind == CHECKSUM:
+            self.checksums[name] = value
+        elif kind == LOCATION:
+            self.locations.append((name, value))
+        else:
+            self.index = value
 
 
 def _dataset(row: Row[Any]) -> DatasetRecord:
@@ -178,13 +220,7 @@ def _dataset(row: Row[Any]) -> DatasetRecord:
     )
 
 
-def _file(
-    row: Row[Any],
-    dataset: DatasetRecord,
-    checksums: dict[str, str],
-    locations: tuple[tuple[str, str], ...],
-    index: str | None,
-) -> FileRecord:
+def _file(row: Row[Any], dataset: DatasetRecord, details: _Details) -> FileRecord:
     return FileRecord(
         row.id,
         dataset,
@@ -200,9 +236,9 @@ def _file(
         row.series,
         row.instance,
         row.index_of,
-        index,
-        checksums,
-        locations,
+        details.index,
+        details.checksums,
+        tuple(sorted(details.locations)),
     )
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import BindParameter, ColumnElement, and_, exists, select
 
 from adapters.catalog.models import Dataset, File, FilePerson, Individual, Membership
 
+Day = dt.date | BindParameter[dt.date]
 
-def dataset_exists(today: dt.date) -> ColumnElement[bool]:
+
+def dataset_exists(today: Day) -> ColumnElement[bool]:
     """Condition on ``Dataset``: released on or before ``today`` (UTC) and not withdrawn."""
     return and_(Dataset.release_date <= today, Dataset.withdrawn_at.is_(None))
 
@@ -31,7 +33,7 @@ def individual_exists(today: dt.date) -> ColumnElement[bool]:
     return and_(Individual.withdrawn_at.is_(None), in_existing_set)
 
 
-def file_exists(today: dt.date) -> ColumnElement[bool]:
+def file_exists(today: Day) -> ColumnElement[bool]:
     """Condition on ``File`` joined with its ``Dataset``: set exists, file is archived, nobody in it withdrew."""
     withdrawn_person = exists(
         select(1)
