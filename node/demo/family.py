@@ -12,8 +12,8 @@ from node.commands.process import KINDS
 from node.demo import configuration, description, registering
 from node.demo.configuration import MEMBERS, Addresses
 from node.demo.description import Described
-from node.demo.made import MadeFamily
-from node.demo.source import RealFamily
+from node.demo.made.family import MadeFamily
+from node.demo.real.family import RealFamily
 from node.demo.state import MADE, State, recall, remember
 from node.demo.users import create_accounts, create_committees
 from web.settings import load

@@ -15,11 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from node.demo.configuration import PROCESSES, Addresses
-from node.demo.description import Described
 from node.demo.directory import locked
-from node.demo.family import bring_up
 from node.demo.supervisor import Child, Service, Supervisor, require_free
-from node.demo.tour import Tour
 
 READY_SECONDS = 60
 LOOK: dict[str, Any] = {"title_justify": "left", "title_style": "bold", "box": box.SIMPLE_HEAD, "pad_edge": False}
@@ -75,7 +72,11 @@ class Show:
             for process in PROCESSES
         ]
 
-    def _data_ready(self) -> Described:
+    def _data_ready(self) -> dict[str, Any]:
+        from node.demo.family import (
+            bring_up,
+        )  # here, so that a refusal does not wait for all that reads and writes data
+
         with self._console.status("data") as status:
             return bring_up(self._folder, self._port_base, self._data, lambda text: status.update(text))
 
@@ -88,7 +89,7 @@ class Show:
 
             supervisor.wait_ready(READY_SECONDS, told)
 
-    def _introduce(self, family: Described, seconds: float) -> None:
+    def _introduce(self, family: dict[str, Any], seconds: float) -> None:
         processes = Table(title="The family", **LOOK)
         for column in ("process", "address", "what it is"):
             processes.add_column(column)
@@ -107,7 +108,9 @@ class Show:
             self._console.print(note, style="dim", highlight=False)
         self._console.print(f"Ready after {seconds:.0f} s. Everything for testers: {self._folder / 'family.json'}")
 
-    def _tour(self, family: Described) -> bool:
+    def _tour(self, family: dict[str, Any]) -> bool:
+        from node.demo.tour import Tour
+
         passed = Tour(family, self._console).run()
         self._console.print()
         if passed:
@@ -135,7 +138,7 @@ def _ended_by_signal(console: Console) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _counts(family: Described) -> str:
+def _counts(family: dict[str, Any]) -> str:
     released = [dataset for dataset in family["datasets"] if dataset["state"] == "released"]
     files = sum(len(dataset["files"]) for dataset in released)
     controlled = sum(dataset["tier"] == "controlled" for dataset in released)

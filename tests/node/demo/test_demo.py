@@ -16,7 +16,7 @@ import requests
 from rich.console import Console
 
 from node.demo.configuration import MEMBERS, PROCESSES
-from node.demo.people import RARE, Person, people
+from node.demo.made.people import RARE, Person, people
 from node.demo.tour import Tour
 from tests.node.demo.conftest import RunningDemo, free_ports, gsanode_demo, wait_until
 

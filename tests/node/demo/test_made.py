@@ -12,9 +12,9 @@ import pytest
 
 from adapters.registration.plan import Plan
 from adapters.registration.workbook import columns, sheets_of
-from node.demo import images, reads, tables
-from node.demo.genotypes import write_vcf
-from node.demo.people import GROUPS, RARE, RARE_CARRIERS, labels, people
+from node.demo.made import images, reads, tables
+from node.demo.made.genotypes import write_vcf
+from node.demo.made.people import GROUPS, RARE, RARE_CARRIERS, labels, people
 from node.demo.workbook import ReadFile, WorkbookRun, write_workbook
 
 NAMES = [f"P{number:03d}" for number in range(100)]

@@ -12,7 +12,7 @@ from adapters.catalog.engine import connect
 from adapters.catalog.models import Individual, Location, Membership
 from node.demo.directory import DemoError
 from node.demo.family import bring_up
-from node.demo.pack import NEEDED, DataPack
+from node.demo.real.pack import NEEDED, DataPack
 from tests.support import shared
 
 

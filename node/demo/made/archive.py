@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from node.demo import images, reads, tables
-from node.demo.genotypes import write_vcf
-from node.demo.people import BATCHES, Person, people
-from node.demo.plan import SEED
+from node.demo.made import images, reads, tables
+from node.demo.made.genotypes import write_vcf
+from node.demo.made.people import BATCHES, Person, people
+from node.demo.made.plan import SEED
 
 REGIONS = {"chr19": (44_880_000, 44_930_000), "chr22": (36_240_000, 36_290_000)}
 HUMAN_READS = {

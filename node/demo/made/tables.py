@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from node.demo.people import Person
-from node.demo.plan import SEED
+from node.demo.made.people import Person
+from node.demo.made.plan import SEED
 
 GENES = ("Actc1", "Atp2a2", "Mb", "Myh6", "Myh7", "Myl2", "Nppa", "Nppb", "Pln", "Ryr2", "Tnni3", "Tnnt2", "Ttn")
 PROTEINS = ("ALB", "APOA1", "APOB", "APOE", "CRP", "FGA", "HP", "IL6", "NPPB", "SERPINA1", "TF", "TNNT2")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from node.demo.archive import Archived, MadeArchive, md5
 from node.demo.configuration import MEMBERS
 from node.demo.directory import atomic_write
-from node.demo.people import RARE, TERMS, Person
-from node.demo.plan import DATASETS, PlannedDataset
+from node.demo.made.archive import Archived, MadeArchive, md5
+from node.demo.made.people import RARE, TERMS, Person
+from node.demo.made.plan import DATASETS, PlannedDataset
 from node.demo.submission import Document, Holdings, Submission, Variants, write_mapping, write_table
 from node.demo.workbook import ReadFile, WorkbookRun, write_workbook
 

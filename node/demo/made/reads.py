@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pysam
 
-from node.demo.genotypes import CONTIGS
-from node.demo.plan import SEED
+from node.demo.made.genotypes import CONTIGS
+from node.demo.made.plan import SEED
 
 READ_LENGTH = 100
 BASES = np.frombuffer(b"ACGT", dtype=np.uint8)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from node.demo.plan import SEED
+from node.demo.made.plan import SEED
 
 Term = dict[str, str]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pysam
 
-from node.demo.plan import SEED
+from node.demo.made.plan import SEED
 
 CONTIGS = {
     "chr1": 248956422, "chr2": 242193529, "chr3": 198295559, "chr4": 190214555, "chr5": 181538259, "chr6": 170805979,

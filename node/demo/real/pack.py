@@ -25,7 +25,7 @@ NEEDED = (
     "imaging",
     "insdc",
     "ontologies/hp.v2024-08-13.json.gz",
-    "reads",
+    "reads/htsnexus_test_NA12878.bam",
     "variants/1000G_2548_chr22_GRCh38.snpeff.vcf.gz",
 )
 DICOM_TAGS = ["PatientID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"]

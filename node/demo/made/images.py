@@ -20,7 +20,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
-from node.demo.plan import SEED
+from node.demo.made.plan import SEED
 
 SIZE = 64
 SLICES = 3

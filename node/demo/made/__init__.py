@@ -1,0 +1,1 @@
+"""The made holdings: people, sequences, tables and images made by code."""
