@@ -136,7 +136,7 @@ class _Member:
     def contracts(self) -> Iterator[Contract]:
         """The standards that the profile names."""
         makers = {
-            "drs": lambda: Contract("drs", DRS, self._drs()),
+            "drs": lambda: Contract("drs", DRS, self._drs(), frozenset({"get_object", "get_access"})),
             "beacon": lambda: Contract("beacon", BEACON, self._beacon()),
             "htsget": lambda: Contract("htsget", HTSGET, self._htsget()),
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),

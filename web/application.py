@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import connexion
-import structlog
 from a2wsgi import WSGIMiddleware
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Router
@@ -18,10 +17,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from web import contracts, docs, validation
 from web.body import LARGEST, Bounded
 from web.contracts import Contract
+from web.direct import Direct
 from web.errors import FRAMEWORK_ERRORS, Errors, Shape, Table
 from web.health import Check, Health, Metrics, Observe
-
-log = structlog.get_logger(__name__)
+from web.logging import request_line
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 Middleware = Callable[[ASGIApp], ASGIApp]
@@ -60,13 +59,14 @@ def create_application(assembly: Assembly) -> ASGIApp:
     errors = Errors(assembly.shapes, assembly.failures)
     standards = _connexion(assembly, errors)
     prefixes = tuple(contract.base_path for contract in assembly.contracts)
+    short = Direct(list(assembly.contracts), standards)
     metrics = Metrics((*prefixes, *_areas(assembly.routes), "/healthz", "/readyz", "/metrics", "/docs"))
     pages: Any = WSGIMiddleware(assembly.pages, workers=8) if assembly.pages is not None else None
 
     async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         of_standard = any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
-        await (standards if of_standard or pages is None else pages)(scope, receive, send)
+        await (short if of_standard or pages is None else pages)(scope, receive, send)
 
     application = Starlette(
         routes=[
@@ -75,7 +75,7 @@ def create_application(assembly: Assembly) -> ASGIApp:
             *docs.routes(assembly.name, assembly.contracts),
             *assembly.routes,
         ],
-        exception_handlers=dict.fromkeys(FRAMEWORK_ERRORS, errors.starlette),
+        exception_handlers=dict.fromkeys((*FRAMEWORK_ERRORS, *assembly.failures), errors.starlette),
         lifespan=_lifespan(standards, assembly.lifespans),
     )
     application.router.redirect_slashes = False
@@ -83,7 +83,7 @@ def create_application(assembly: Assembly) -> ASGIApp:
     wrapped: ASGIApp = application
     for middleware in assembly.middlewares:
         wrapped = middleware(wrapped)
-    return Observe(wrapped, metrics, log.info)
+    return Observe(wrapped, metrics, request_line(assembly.name))
 
 
 def _areas(routes: Sequence[BaseRoute]) -> tuple[str, ...]:

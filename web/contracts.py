@@ -21,11 +21,13 @@ class Contract:
     :param name: the file ``specs/{name}.yaml``.
     :param base_path: where its paths hang under the process's public URL, without a trailing slash.
     :param handler: object with one method per ``operationId``.
+    :param direct: GET operations without required query parameters that are answered the short way (``web.direct``).
     """
 
     name: str
     base_path: str
     handler: object
+    direct: frozenset[str] = frozenset()
 
 
 def source(name: str) -> bytes:
@@ -55,13 +57,17 @@ def _literal_first(path: tuple[str, Any]) -> list[bool]:
     return [segment.startswith("{") for segment in path[0].split("/")]
 
 
+def method(handler: object, operation_id: str) -> Callable[..., Any]:
+    """The method of ``handler`` that answers an operation.
+
+    :raises LookupError: if it has none.
+    """
+    found = getattr(handler, operation_id, None)
+    if not callable(found):
+        raise LookupError(f"{type(handler).__name__} has no method {operation_id!r} that its contract names")
+    return found  # type: ignore[no-any-return]
+
+
 def resolver(handler: object) -> Resolver:
     """Operations are methods of ``handler``; a missing one fails when the process starts, not when it is called."""
-
-    def method(operation_id: str) -> Callable[..., Any]:
-        found = getattr(handler, operation_id, None)
-        if not callable(found):
-            raise LookupError(f"{type(handler).__name__} has no method {operation_id!r} that its contract names")
-        return found  # type: ignore[no-any-return]
-
-    return Resolver(method)
+    return Resolver(lambda operation_id: method(handler, operation_id))

@@ -6,12 +6,14 @@ that reach a log inside somebody else's message.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
+import orjson
 import structlog
 
 SECRET_KEYS = frozenset(
@@ -29,6 +31,21 @@ def scrub(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
         elif isinstance(value, str):
             event[key] = SECRET_TEXT.sub("[removed]", value)
     return event
+
+
+def request_line(process: str) -> Callable[..., None]:
+    """A function that logs a request as ``info("request", …)`` would, at a tenth of the cost: every request pays it.
+
+    Only for fields that cannot hold a secret: an area, a method, a status, a time.
+    """
+
+    def write(event: str, **fields: str | float) -> None:
+        if logging.root.isEnabledFor(logging.INFO):
+            moment = dt.datetime.now(dt.UTC).isoformat().replace("+00:00", "Z")
+            said = {**fields, "event": event, "level": "info", "process": process, "timestamp": moment}
+            sys.stderr.write(orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode())
+
+    return write
 
 
 def configure(process: str, level: str = "INFO") -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Date,
     Engine,
@@ -41,7 +42,7 @@ FILES = (
     .where(file_exists(bindparam("today", type_=Date())), _among(File.id, "ids"))
 )
 SETS = select(Dataset).where(_among(Dataset.accession, "accessions"))
-DETAILS = union_all(
+DETAILS: CompoundSelect[int, str, str, str] = union_all(
     select(literal(CHECKSUM), Checksum.file, Checksum.type, Checksum.value).where(_among(Checksum.file, "ids")),
     select(literal(LOCATION), Location.file, Location.store, Location.key).where(_among(Location.file, "ids")),
     select(literal(INDEX), File.index_of, literal(""), File.id).where(_among(File.index_of, "ids")),

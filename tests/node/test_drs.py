@@ -92,7 +92,7 @@ async def client(sqlite_engine: Engine, tmp_path: Path, grants: Grants) -> Async
     )
     assembly = Assembly(
         name="t",
-        contracts=[Contract("drs", DRS, handler)],
+        contracts=[Contract("drs", DRS, handler, frozenset({"get_object", "get_access"}))],
         shapes=[(DRS, drs_shape)],
         failures={
             InvalidToken: lambda error: Failure(401, str(error)),

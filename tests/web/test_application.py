@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import connexion
 import flask
 import httpx
 import pytest
@@ -70,6 +71,8 @@ class Domain(Exception):
 
 class Handler:
     async def get_thing(self, name: str, size: int = 0) -> dict[str, Any]:
+        if name == "whoami":
+            return {"name": connexion.request.headers["authorization"]}
         if name == "absent":
             raise Failure(404, "no thing of that name")
         if name == "domain":
@@ -100,8 +103,12 @@ async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncCl
     application = create_application(
         Assembly(
             name="t",
-            contracts=[Contract("a", "/drs", Handler()), Contract("b", "/plain", Handler())],
-            shapes=[("/drs", drs_shape)],
+            contracts=[
+                Contract("a", "/drs", Handler()),
+                Contract("b", "/plain", Handler()),
+                Contract("c", "/short", Handler(), frozenset({"get_thing"})),
+            ],
+            shapes=[("/drs", drs_shape), ("/short", drs_shape)],
             failures={Domain: lambda error: Failure(409, str(error))},
             routes=[Route("/raw/{x}", raw)],
             pages=pages,
@@ -146,6 +153,33 @@ async def test_DRS_28_REG_05_X_01_every_error_wears_the_shape_of_its_prefix(
     assert plain.json().keys() == {"status", "title", "detail"}
     assert plain.json()["status"] == status
     assert "secret inside" not in drs.text + plain.text
+
+
+THINGS = ["x", "absent", "domain", "crash", "wrong", "a b", "%2F", "..", "x/", "", "x/y", "读", "x?size=3", "x?size=-1"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+@pytest.mark.parametrize("thing", THINGS)
+async def test_the_short_way_answers_as_connexion_does(client: httpx.AsyncClient, thing: str, method: str) -> None:
+    long = await client.request(method, f"/drs/things/{thing}")
+    short = await client.request(method, f"/short/things/{thing}")
+    assert (short.status_code, short.content) == (long.status_code, long.content)
+    assert short.headers == long.headers
+
+
+async def test_the_short_way_knows_the_request(client: httpx.AsyncClient) -> None:
+    answers = [
+        (await client.get("/short/things/whoami", headers={"Authorization": f"Bearer {word}"})).json()["name"]
+        for word in ("one", "two")
+    ]
+    assert answers == ["Bearer one", "Bearer two"]
+
+
+def test_the_short_way_must_be_in_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contracts, "source", lambda _name: yaml.safe_dump(SPEC).encode())
+    assembly = Assembly(name="t", contracts=[Contract("a", "/drs", Handler(), frozenset({"post_thing"}))])
+    with pytest.raises(LookupError, match="post_thing"):
+        create_application(assembly)
 
 
 async def test_wrong_media_type_is_415_in_shape(client: httpx.AsyncClient) -> None:
