@@ -43,16 +43,28 @@ class Family:
                         return dict(file)
         raise LookupError(f"the demo family has no {tier} {format} in {member}")
 
+    def dataset(self, member: str, tier: str) -> str:
+        """Accession of the first released data set of that tier."""
+        wanted = (member, tier, "released")
+        return next(
+            str(dataset["accession"])
+            for dataset in self.facts["datasets"]
+            if (dataset["member"], dataset["tier"], dataset["state"]) == wanted
+        )
+
     def stored(self, member: str, name: str) -> Path:
         """The file in the archive, to compare with what was fetched."""
         return next(self.folder.joinpath("archive", member).rglob(name))
 
-    def token(self, role: str) -> str:
-        """An access token from the real code flow."""
+    def token(self, role: str, *options: str) -> str:
+        """An access token from the real code flow, or with ``--passport`` a Passport."""
         user = self.user(role)
         command = [sys.executable, "-m", "node.cli", "token", "--user", user["name"], "--password-env", "DEMO_PASSWORD"]
+        command += options
         environment = {**os.environ, "DEMO_PASSWORD": user["password"], "GSANODE_CLIENT": self.facts["client"]}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            [*command, *options], env=environment, capture_output=True, text=True, timeout=60, check=True
+        )
         return done.stdout.strip()
 
 
