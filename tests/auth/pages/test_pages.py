@@ -170,7 +170,7 @@ def test_comment_is_needed_and_shown_to_the_applicant(ming: Visitor, wang: Visit
         ({"dataset": "HRA000128", "purpose": "x", "mail": "no mail"}, 400),
         ({"dataset": "HRA000001", "purpose": "x"}, 400),
         ({"dataset": "HRA999999", "purpose": "x"}, 404),
-        ({}, 404),
+        ({}, 400),
     ],
 )
 def test_bad_requests_say_what_is_wrong(ming: Visitor, fields: dict[str, str], status: int) -> None:
