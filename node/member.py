@@ -95,7 +95,7 @@ def member(settings: MemberSettings, engine: Engine) -> Assembly:
         pages=parts.pages(),
         checks=checks(engine),
         lifespans=[parts.lifespan],
-        middlewares=[lambda app: Cors(app, (HTSGET, PREFIX))],
+        middlewares=[lambda app: Cors(app, (DRS, HTSGET, PREFIX))],
         body_bytes=settings.body_bytes,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import typer
 from pydantic import Field
@@ -20,23 +20,39 @@ class Client(Strict):
     """Settings of ``client.yaml``.
 
     :param hosts: base URL by host name of ``drs://`` URIs; any other host is reached by https on port 443.
+    :param prefixes: URL pattern with ``{$id}`` by prefix of compact ``drs://`` URIs, as identifiers.org registers them.
     """
 
     broker: str
     client_id: str = "gsanode"
     redirect_uri: str = "http://127.0.0.1/gsanode"
     hosts: dict[str, str] = Field(default_factory=dict)
+    prefixes: dict[str, Annotated[str, Field(pattern=r"^https?://.*\{\$id\}")]] = Field(default_factory=dict)
 
     def objects(self, uri: str) -> str:
-        """URL of the DRS object that a hostname-style ``drs://`` URI names (DRS-42).
+        """URL of the DRS object that a ``drs://`` URI of either style names (DRS-42 to DRS-44).
 
-        :raises ValueError: if it is not such a URI, or has a port.
+        :raises ValueError: if it is no such URI, or its prefix is not known.
         """
-        parts = urlsplit(uri)
-        if parts.scheme != "drs" or not parts.hostname or ":" in parts.netloc or not parts.path.strip("/"):
-            raise ValueError(f"{uri!r} is not drs://HOST/ID (a port is not allowed)")
-        base = self.hosts.get(parts.hostname, f"https://{parts.hostname}")
-        return f"{base}/ga4gh/drs/v1/objects/{parts.path.strip('/')}"
+        named = uri.removeprefix("drs://")
+        if named != uri and ":" in named:
+            return self._compact(*named.split(":", 1))
+        host, _, id = named.partition("/")
+        if named == uri or not host or not id.strip("/"):
+            raise ValueError(f"{uri!r} is not drs://HOST/ID or drs://PREFIX:ACCESSION")
+        base = self.hosts.get(host, f"https://{host}")
+        return f"{base}/ga4gh/drs/v1/objects/{id.strip('/')}"
+
+    def _compact(self, prefix: str, accession: str) -> str:
+        """A colon never occurs in the other style, so that a port is taken for a prefix too, and refused."""
+        pattern = self.prefixes.get(prefix)
+        if pattern is None or not accession:
+            known = ", ".join(sorted(self.prefixes)) or "none"
+            raise ValueError(
+                f"drs://{prefix}:{accession} has a prefix that client.yaml does not know (a port is not allowed); "
+                f"allowed: {known}"
+            )
+        return pattern.replace("{$id}", quote(accession, safe=""))
 
 
 ClientFile = Annotated[

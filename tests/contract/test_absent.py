@@ -6,6 +6,7 @@ that its silence about the rest means something.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,13 +18,15 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from adapters.catalog.models import File
 from auth.keys import KeyRing
 from auth.signed import Capability, Signer
 from federation.assertions import signer
 from federation.pseudonyms import encode, fingerprint, new_nonce, unpack
 from migrations.schema import upgrade
+from node.drs.manifests import COLUMNS
 from node.member import member
 from node.settings import MemberSettings
 from tests.contract.absent import ABSENT, EXISTS, URL, Case, build
@@ -41,6 +44,7 @@ class World:
     client: httpx.AsyncClient
     gateway: str
     sign: Callable[[str, dict[str, Any]], str]
+    files: dict[str, list[tuple[str, str, int]]]
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +113,11 @@ async def world(family: tuple[Path, Engine], gateway_keys: tuple[str, KeyRing]) 
         }
     )
     async with running(create_application(member(settings, engine)), URL) as client:
-        yield World(client, gateway, signer(gateway, ring))
+        files: dict[str, list[tuple[str, str, int]]] = {case.dataset: [] for case in (EXISTS, *ABSENT)}
+        with engine.connect() as connection:
+            for id, dataset, name, size in connection.execute(select(File.id, File.dataset, File.name, File.size)):
+                files[dataset].append((id, name, size))
+        yield World(client, gateway, signer(gateway, ring), files)
 
 
 UNKNOWN = "allowed: the ids listed in /filtering_terms"
@@ -200,6 +208,23 @@ async def bulk(world: World, case: Case) -> bool:
     return bool(answer["resolved_drs_object"])
 
 
+async def bulk_bundle(world: World, case: Case) -> bool:
+    answer = (await world.client.post(f"{DRS}/objects", json={"bulk_object_ids": [case.dataset]})).json()
+    return bool(answer["resolved_drs_object"])
+
+
+async def manifest(world: World, case: Case) -> bool:
+    """The bytes of the manifest that the data set had before it, or its person, was withdrawn."""
+    rows = "".join(
+        f"drs://gsa-human.localhost/{id}\t{name}\t{size}\t\t{'00' * 16}\t\t\n"
+        for id, name, size in sorted(world.files[case.dataset])
+    )
+    content = "\t".join(COLUMNS) + "\n" + rows
+    id = f"{case.dataset}.manifest-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    token = Signer(bytes.fromhex(KEY)).sign(Capability(id, "GET", int(time.time()) + 60))
+    return (await world.client.get(f"/data/{token}/manifest.tsv")).status_code == 200
+
+
 async def bulk_access(world: World, case: Case) -> bool:
     wanted = [{"bulk_object_id": case.bam, "bulk_access_ids": ["https"]}]
     answer = (await world.client.post(f"{DRS}/objects/access", json={"bulk_object_access_ids": wanted})).json()
@@ -235,6 +260,11 @@ PATHS: dict[str, Sees] = {
     "DRS access": status(DRS + "/objects/{case.bam}/access/https"),
     "DRS bulk": bulk,
     "DRS bulk access": bulk_access,
+    "DRS bundle": status(DRS + "/objects/{case.dataset}"),
+    "DRS bundle, expanded": mentions(DRS + "/objects/{case.dataset}?expand=true", "{case.bam}"),
+    "DRS bundle, options": status(DRS + "/objects/{case.dataset}", "OPTIONS"),
+    "DRS bundle, bulk": bulk_bundle,
+    "DRS manifest": manifest,
     "bytes": signed_url,
     "htsget reads": status(HTSGET + "/reads/{case.bam}"),
     "htsget variants": status(HTSGET + "/variants/{case.vcf}"),

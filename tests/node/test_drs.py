@@ -4,47 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import Engine, update
 
-from adapters.catalog.bundles import Bundles
-from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
 from adapters.catalog.models import File
-from adapters.store.opening import open_stores
-from auth.errors import InvalidCapability, InvalidToken
-from auth.policy import Policy
-from auth.signed import Signer
-from node.data import Data
 from node.drs import bulk
-from node.drs.handler import Drs
-from node.drs.manifests import Manifests
-from node.drs.places import Places
-from node.drs.records import Records
-from node.drs.shelf import Shelf
-from tests.node.family import ABSENT, BROKER, CONTENT, PUBLIC_URL, TODAY, Holders, build, researcher
+from tests.node.drs_node import DRS, Grants, application
+from tests.node.family import ABSENT, CONTENT, PUBLIC_URL, Holders, build, researcher
 from tests.support import running
-from web.application import Assembly, create_application
-from web.contracts import Contract
-from web.errors import Failure, drs_shape
 
-DRS = "/ga4gh/drs/v1"
-HOST = "gsa-human.localhost"
 SOON = int(time.time()) + 3000
-
-
-class Grants:
-    """The grants in force, as the member's own database would say."""
-
-    def __init__(self) -> None:
-        self.standing = {"g2", "g3"}
-
-    def __call__(self, jtis: Collection[str]) -> Collection[str]:
-        return self.standing.intersection(jtis)
 
 
 @pytest.fixture
@@ -57,50 +31,8 @@ async def client(sqlite_engine: Engine, tmp_path: Path, grants: Grants) -> Async
     root = tmp_path / "archive"
     root.mkdir()
     build(sqlite_engine, root)
-    catalog = Catalog(sqlite_engine, lambda: TODAY)
-    stores = open_stores({"archive": {"kind": "local", "root": str(root)}})
-    policy = Policy(PUBLIC_URL, grants)
-    bundles = Bundles(sqlite_engine, catalog)
-    manifests = Manifests(bundles.find, HOST)
-    data = Data(
-        catalog=catalog,
-        stores=stores,
-        signer=Signer(b"k" * 32),
-        in_force=grants,
-        public_url=PUBLIC_URL,
-        seconds=900,
-        manifest=manifests.one,
-    )
     holders = Holders({"two": researcher("HRA000002", "g2", SOON), "three": researcher("HRA000003", "g3", SOON)})
-    handler = Drs(
-        catalog=catalog,
-        shelf=Shelf(catalog, bundles, manifests),
-        manifests=manifests,
-        policy=policy,
-        clearinghouse=holders,  # type: ignore[arg-type]
-        places=Places(data.url, lambda store, key, seconds: None, frozenset()),
-        records=Records(host=HOST, public_url=PUBLIC_URL, broker=BROKER, htsget={}, presigning=frozenset()),
-        public_url=PUBLIC_URL,
-        service=lambda **given: {
-            "id": "x",
-            "name": "x",
-            "version": "1",
-            "organization": {"name": "x", "url": "https://x"},
-            "type": {"group": "org.ga4gh", "artifact": given["artifact"], "version": given["standard_version"]},
-            **given["extra"],
-        },
-    )
-    assembly = Assembly(
-        name="t",
-        contracts=[Contract("drs", DRS, handler, frozenset({"get_object", "get_access"}))],
-        shapes=[(DRS, drs_shape)],
-        failures={
-            InvalidToken: lambda error: Failure(401, str(error)),
-            InvalidCapability: lambda error: Failure(403, str(error)),
-        },
-        routes=data.routes(),
-    )
-    async with running(create_application(assembly), PUBLIC_URL) as opened:
+    async with running(application(sqlite_engine, root, grants, holders), PUBLIC_URL) as opened:
         yield opened
 
 
