@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from auth.caller import Caller
 from auth.errors import Conflict, Forbidden, InvalidRequest
 from auth.tables import AccessRequest, Grant
 
@@ -14,6 +15,7 @@ STATES = ("draft", "submitted", "returned", "approved", "rejected", "revoked", "
 
 MAX_TEXT = 10_000
 MAX_MAIL = 254
+MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ COMMANDS: Mapping[str, Command] = {
 class View:
     """A request as its applicant and its committee see it. Times are epoch seconds.
 
+    :param applicant_name: for people to read; empty if the broker did not tell it.
     :param expires_at: end of the grant, if one was made.
     :param commands: what the one who looks may do now.
     """
@@ -47,6 +50,7 @@ class View:
     dataset: str
     committee: str
     applicant: str
+    applicant_name: str
     purpose: str
     state: str
     comment: str
@@ -91,6 +95,7 @@ def view(row: AccessRequest, grant: Grant | None, role: Role, now: int) -> View:
         row.dataset,
         row.committee,
         row.applicant,
+        row.applicant_name,
         row.purpose,
         present,
         row.comment,
@@ -116,6 +121,12 @@ def text(name: str, value: str, *, required: bool) -> str:
     if not all(character.isprintable() or character in "\n\r\t\u3000" for character in stripped):
         raise InvalidRequest(f"{name}: control characters are not allowed")
     return stripped
+
+
+def display_name(caller: Caller) -> str:
+    """The caller's name as one short line; empty where the broker gives none but the subject."""
+    name = "".join(character for character in caller.name if character.isprintable()).strip()[:MAX_NAME]
+    return "" if name == caller.subject else name
 
 
 def address(mail: str) -> str:

@@ -69,6 +69,7 @@ class Dac:
             dataset=dataset,
             committee=self._committee_of(dataset),
             applicant=subject,
+            applicant_name=access_request.display_name(caller),
             applicant_mail=mail,
             purpose=purpose,
             state="draft",

@@ -54,13 +54,17 @@ class CommitteeMember(Base):
 
 
 class AccessRequest(Base):
-    """A person's request for a data set. ``submitted_at`` and ``decided_at`` measure the committee's work."""
+    """A person's request for a data set. ``submitted_at`` and ``decided_at`` measure the committee's work.
+
+    ``applicant_name`` is what the broker called the person then; empty if it did not say.
+    """
 
     __tablename__ = "auth_request"
     id: Mapped[str] = mapped_column(primary_key=True)
     dataset: Mapped[str] = mapped_column(index=True)
     committee: Mapped[str] = mapped_column(ForeignKey("auth_committee.id"), index=True)
     applicant: Mapped[str] = mapped_column(index=True)
+    applicant_name: Mapped[str] = mapped_column(default="")
     applicant_mail: Mapped[str] = mapped_column(default="")
     purpose: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(index=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -156,6 +157,17 @@ def test_ATTACKS_62_who_sees_a_request(desk: Desk, state: str) -> None:
         with pytest.raises(NotFound) as unknown:
             desk.dac.get(who, "0" * 16)
         assert str(absent.value) == str(unknown.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [("李明", "李明"), ("", ""), ("alice", ""), (" Alice\r\n\x1b[31m ", "Alice[31m"), ("a" * 300, "a" * 200)],
+)
+def test_the_applicants_name_is_shown_where_the_broker_tells_one(desk: Desk, told: str, shown: str) -> None:
+    applicant = dataclasses.replace(ALICE, name=told)
+    assert applicant.subject == "alice"
+    made = desk.dac.create(applicant, "HRA000001", "to learn")
+    assert made.applicant_name == shown == desk.dac.get(ALICE, made.id).applicant_name
 
 
 def test_a_draft_closed_unsent_stays_the_applicants_alone(desk: Desk) -> None:

@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("dataset", sa.String(), nullable=False),
         sa.Column("committee", sa.String(), nullable=False),
         sa.Column("applicant", sa.String(), nullable=False),
+        sa.Column("applicant_name", sa.String(), nullable=False),
         sa.Column("applicant_mail", sa.String(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),

@@ -96,6 +96,7 @@ def test_request_approve_revoke(site: Site, ming: Visitor, wang: Visitor) -> Non
     assert "Waiting for decision" in ming.get("/requests").text
     desk = wang.get("/dac")
     assert f"/dac/requests/{request_id}/approve" in desk.text
+    assert "Ming Li" in desk.text
     approved = wang.post(f"/dac/requests/{request_id}/approve")
     assert approved.status_code == 303
     mine = ming.get(f"/dac/requests/{request_id}")
