@@ -1,4 +1,7 @@
-"""Databases for the tests: SQLite in a temporary folder, and a real PostgreSQL (a wheel, or ``TEST_DATABASE_URL``)."""
+"""Databases for the tests: SQLite in a temporary folder, and a real PostgreSQL (a wheel, or ``TEST_DATABASE_URL``).
+
+The running demo family of the interop and browser tests is made known here too.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from adapters.catalog.engine import connect
+from tests.interop.family import family as family
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import htsget
 import pysam
 import pytest
 
-from tests.interop.conftest import Family
+from tests.interop.family import Family
 from tests.support import program
 
 pytestmark = pytest.mark.interop

@@ -17,8 +17,8 @@ import pysam
 import pytest
 import requests
 
-from tests.interop.conftest import Family
 from tests.interop.documented import RUN, Reader, blocks, sections
+from tests.interop.family import Family
 from tests.interop.tls import authority, tls_front
 from tests.support import program
 

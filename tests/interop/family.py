@@ -1,10 +1,16 @@
-"""A running demo family for real clients: six processes on loopback, made once, stopped at the end."""
+"""A running demo family for real clients and browsers: six processes on loopback, made once, stopped at the end.
+
+``tests/conftest.py`` makes the fixture known, so that one session starts one family.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import selectors
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +20,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import free_port
-
 SECONDS = 240
+PROCESSES = 6
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,6 @@ class Family:
         """An access token from the real code flow, or with ``--passport`` a Passport."""
         user = self.user(role)
         command = [sys.executable, "-m", "node.cli", "token", "--user", user["name"], "--password-env", "DEMO_PASSWORD"]
-        command += options
         environment = {**os.environ, "DEMO_PASSWORD": user["password"], "GSANODE_CLIENT": self.facts["client"]}
         done = subprocess.run(
             [*command, *options], env=environment, capture_output=True, text=True, timeout=60, check=True
@@ -72,9 +76,7 @@ class Family:
 def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
     """The family, ready."""
     folder = tmp_path_factory.mktemp("family")
-    base = free_port()
-    while base > 60000:
-        base = free_port()
+    base = free_base()
     command = [sys.executable, "-m", "node.cli", "demo", "--port-base", str(base), "--dir", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
@@ -83,6 +85,16 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
     finally:
         process.terminate()
         process.communicate(timeout=60)
+
+
+def free_base() -> int:
+    """The first of six neighbouring ports on 127.0.0.1 that were free a moment ago, below those of outgoing calls."""
+    while True:
+        base = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
+            for port in range(base, base + PROCESSES):
+                opened.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return base
 
 
 def _await(process: subprocess.Popen[str], words: str) -> None:
