@@ -26,6 +26,12 @@ def run(config: Annotated[Path, typer.Argument(help="configuration of the proces
             listening = bind(given.listen.host, given.listen.port)
         except PortTaken as error:
             fail(f"{config}: key 'listen': {error}")
+        from adapters.store.opening import InvalidStore
         from node.app import create
+        from web.settings import SettingsError
 
-        until_stopped(create(given, engine), listening, grace_seconds=given.grace_seconds)
+        try:
+            application = create(given, engine)
+        except (SettingsError, InvalidStore) as error:
+            fail(f"{config}: {error}")
+        until_stopped(application, listening, grace_seconds=given.grace_seconds)

@@ -84,8 +84,8 @@ ABSENT = {
 }
 
 
-def build(engine: Engine, root: Path) -> None:
-    """Fill the catalog and the archive."""
+def build(engine: Engine, root: Path, size: int | None = None) -> None:
+    """Fill the catalog and the archive; ``size`` makes every file that many bytes long."""
     Base.metadata.create_all(engine)
     with writing(engine).begin() as connection:
         for accession, (tier, records, release, withdrawn) in SETS.items():
@@ -110,7 +110,7 @@ def build(engine: Engine, root: Path) -> None:
             )
             connection.execute(insert(Membership).values(dataset="HRA000001", individual=f"HRI{number:06}"))
         for id, (dataset, state, person) in FILES.items():
-            content = CONTENT[id]
+            content = CONTENT[id] if size is None else bytes(size)
             (root / f"{id}.txt").write_bytes(content)
             connection.execute(
                 insert(File).values(
