@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from adapters.reads import bam, bcf, bgzf, cram, vcf
+from adapters.reads.belonging import check_containers, check_records
 from adapters.reads.binning import BinnedIndex
 from adapters.reads.blocks import cut
 from adapters.reads.cache import Cache
@@ -94,7 +95,7 @@ class Slicer:
         if file.modified and index.modified and index.modified < file.modified:
             raise StaleIndex(f"the index is of {index.modified:%FT%TZ}, its file is newer, of {file.modified:%FT%TZ}")
         end, marker = _end(format, file.source)
-        parsed = self._index(format, index)
+        parsed = self._index(format, file, layout.header, index, end)
         if isinstance(parsed, ContainerIndex):
             body = containers(file.source, layout.header, parsed, regions, end)
         else:
@@ -104,8 +105,16 @@ class Slicer:
     def _layout(self, format: Format, file: Stored) -> Layout:
         return self._layouts.get((format, file.identity), lambda: _layout(format, file.source))
 
-    def _index(self, format: Format, index: Stored) -> Index:
-        return self._indexes.get((format, index.identity), lambda: _read_index(format, index.source))
+    def _index(self, format: Format, file: Stored, header: Header, index: Stored, end: int) -> Index:
+        def make() -> Index:
+            parsed = _read_index(format, index.source)
+            if isinstance(parsed, ContainerIndex):
+                check_containers(file.source, header, parsed, end)
+            else:
+                check_records(format, file.source, header, parsed, end)
+            return parsed
+
+        return self._indexes.get((format, file.identity, index.identity), make)
 
     def _known(self, format: Format, header: Header, regions: Iterable[Region]) -> None:
         for region in regions:

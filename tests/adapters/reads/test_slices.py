@@ -244,12 +244,65 @@ def test_a_file_of_another_format_is_refused(file: Made) -> None:
             Slicer().header(format, stored)
 
 
-def test_an_index_of_another_file_is_noticed(made: Callable[[str], Made]) -> None:
-    for kind, other in (("bam", "bam-blocks-small"), ("bcf", "bcf-blocks-small"), ("cram-3.0", "cram-2.1")):
-        stored, _ = made(kind).stored()
-        _, foreign = made(other).stored()
+FOREIGN = [
+    ("bam", "bam-blocks-small"),
+    ("bam-blocks-mixed", "bam"),
+    ("vcf-tbi", "vcf-blocks-small"),
+    ("vcf-blocks-small", "vcf-tbi"),
+    ("bcf", "bcf-blocks-small"),
+    ("cram-3.0", "cram-2.1"),
+    ("cram-3.1", "cram-3.0"),
+]
+
+
+@pytest.mark.parametrize(
+    "region", [Region("chr1", 100_000, 200_000), Region("chr2", 149_000, 149_001), Region("empty")]
+)
+@pytest.mark.parametrize(("kind", "other"), FOREIGN)
+def test_an_index_of_another_file_is_noticed_even_where_it_has_nothing(
+    made: Callable[[str], Made], kind: str, other: str, region: Region
+) -> None:
+    stored, _ = made(kind).stored()
+    _, foreign = made(other).stored()
+    with pytest.raises(DamagedIndex):
+        Slicer().slice(made(kind).format, stored, foreign, [region])
+
+
+def test_an_index_without_records_is_not_that_of_a_file_with_some(made: Callable[[str], Made], tmp_path: Path) -> None:
+    empty = make_bam(tmp_path, count=0)
+    assert check(empty, Slicer(), [Region("chr1")], tmp_path) == (0, 0)
+    _, index = empty.stored()
+    stored, _ = made("bam").stored()
+    with pytest.raises(DamagedIndex):
+        Slicer().slice(Format.BAM, stored, index, [Region("chr1")])
+
+
+@pytest.mark.parametrize("kind", ["bam-blocks-small", "vcf-blocks-small", "bcf-blocks-small"])
+def test_records_behind_those_of_the_index_are_noticed(made: Callable[[str], Made], kind: str) -> None:
+    """The file went on growing after the index was made: what the index has is still right, but not all."""
+    file = made(kind)
+    stored, index = file.stored()
+    record = bgzf.read_block(stored.source, _last_block(file)).data
+    grown = Bytes(file.data[: -len(bgzf.EOF)] + bgzf.compressed(record * 40) + bgzf.EOF)
+    for region in (Region("chr1", 0, 1000), Region("chr2", 149_000, 149_001)):
         with pytest.raises(DamagedIndex):
-            Slicer().slice(made(kind).format, stored, foreign, [Region("chr1", 100_000, 200_000)])
+            Slicer().slice(file.format, Stored(grown, "grown"), index, [region])
+
+
+def _last_block(file: Made) -> int:
+    at = last = 0
+    while at < len(file.data) - len(bgzf.EOF):
+        last, at = at, at + bgzf.block_size(file.data[at : at + 64], at)
+    return last
+
+
+def test_an_index_kept_for_one_file_is_compared_again_with_another(made: Callable[[str], Made]) -> None:
+    slicer = Slicer()
+    stored, index = made("bam").stored()
+    slicer.slice(Format.BAM, stored, index, [Region("chr2")])
+    other, _ = made("bam-blocks-small").stored()
+    with pytest.raises(DamagedIndex):
+        slicer.slice(Format.BAM, other, index, [Region("empty")])
 
 
 def test_a_file_cut_off_behind_its_index_is_noticed(file: Made) -> None:
