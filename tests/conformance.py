@@ -1,0 +1,121 @@
+"""``make conformance``: requirement → tests → result, printed and written to ``docs/conformance.md``.
+
+A test says in its name which requirements it checks: ``test_DRS_10_12_X_06_…`` checks DRS-10, DRS-12 and X-06, and
+``test_DRS_01_to_09_…`` all nine. Where the pack with the checklist is present, its rows without a test are listed too.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.support import PACK
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "docs" / "conformance.md"
+FAMILIES = {"AAI", "BEA", "CLH", "DRS", "HTS", "REF", "REG", "SUI", "SVI", "TES", "VIS", "X"}
+ROW = re.compile(r"^\| ([A-Z]+-\d+) \| ([^|]*) \|", re.MULTILINE)
+LEVEL = re.compile(r"[MSOR](/[MSOR])?!?")
+HEAD = """# Conformance
+
+Made by `make conformance`: each requirement of the standards by its id, the tests that check it and what they said.
+Ids are those of the project's checklist: DRS (DRS 1.5.0), BEA (Beacon 2.1.1), HTS (htsget 1.3.0), SVI and REG
+(service-info, service registry), AAI, VIS and CLH (AAI and Passport), X (traps between standards), SUI (what official
+suites accept).
+"""
+
+
+def ids_in(name: str) -> list[str]:
+    """Ids of the requirements in the name of a test, each once.
+
+    >>> ids_in("test_DRS_10_12_X_06_records")
+    ['DRS-10', 'DRS-12', 'X-06']
+    >>> ids_in("test_HTS_01_to_03_and_20_tickets_of_50_reads")
+    ['HTS-01', 'HTS-02', 'HTS-03', 'HTS-20']
+    """
+    family, found, through = "", [], False
+    for word in name.split("[", 1)[0].removeprefix("test_").split("_"):
+        if word in FAMILIES:
+            family = word
+        elif family and re.fullmatch(r"\d\d", word):
+            first = int(found[-1].rsplit("-", 1)[1]) + 1 if through and found else int(word)
+            found += [f"{family}-{number:02}" for number in range(first, int(word) + 1)]
+            through = False
+        elif family and word in ("to", "and"):
+            through = word == "to"
+        else:
+            break
+    return list(dict.fromkeys(found))
+
+
+class Outcomes:
+    """A pytest plugin: keeps the tests that name a requirement, and notes what became of them."""
+
+    def __init__(self) -> None:
+        self.tests: dict[str, set[str]] = defaultdict(set)
+        self.results: dict[str, set[str]] = defaultdict(set)
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Deselect every other test."""
+        chosen = [item for item in items if ids_in(item.name)]
+        config.hook.pytest_deselected(items=[item for item in items if not ids_in(item.name)])
+        items[:] = chosen
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a result; a failure while setting up counts as one."""
+        if report.when == "call" or report.outcome != "passed":
+            test = report.nodeid.split("[", 1)[0]
+            self.results[test].add(report.outcome)
+            for id in ids_in(test.rsplit("::", 1)[1]):
+                self.tests[id].add(test)
+
+    def result(self, id: str) -> str:
+        """``failed``, ``passed`` or ``skipped``; the worst of its tests, but one that ran outweighs those skipped."""
+        seen = set().union(*(self.results[test] for test in self.tests[id]))
+        return next((outcome for outcome in ("failed", "passed", "skipped") if outcome in seen), "no test yet")
+
+
+def rows() -> dict[str, str]:
+    """Level by id of the checklist's rows; empty where the checklist is not present."""
+    checklist = PACK / "specs" / "CHECKLIST.md"
+    if not checklist.exists():
+        return {}
+    found = dict(ROW.findall(checklist.read_text()))
+    return {id: level.strip() if LEVEL.fullmatch(level.strip()) else "" for id, level in found.items()}
+
+
+def table(outcomes: Outcomes, levels: dict[str, str]) -> list[tuple[str, str, str, str]]:
+    """(id, level, tests, result) of every requirement that has a test, and of those that must have one."""
+    binding = {id for id, level in levels.items() if level.startswith("M")}
+    wanted = sorted({*outcomes.tests, *binding})
+    return [
+        (id, levels.get(id, ""), ", ".join(_short(outcomes.tests.get(id, ()))), outcomes.result(id)) for id in wanted
+    ]
+
+
+def _short(tests: Iterable[str]) -> list[str]:
+    return sorted(f"`{test.removeprefix('tests/')}`" for test in tests)
+
+
+def main() -> int:
+    """Run the tests, print and write the table; the exit code is pytest's."""
+    outcomes = Outcomes()
+    chosen = ["-q", "-m", "not interop and not browser and not prove", str(ROOT / "tests"), *sys.argv[1:]]
+    code = pytest.main(chosen, plugins=[outcomes])
+    found = table(outcomes, rows())
+    lines = [HEAD, "| requirement | level | tests | result |", "|---|---|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in found]
+    TARGET.write_text("\n".join(lines) + "\n")
+    for id, level, tests, result in found:
+        print(f"{id:8} {level:4} {result:12} {tests.count('::')} test(s)")
+    print(f"{len(found)} requirements, {sum(row[3] == 'passed' for row in found)} passed; {TARGET}")
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""schemathesis over the contracts of DRS and htsget: no 5xx, no answer that the contract does not document."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from starlette.types import ASGIApp
+
+from adapters.catalog.engine import connect
+from tests.adapters.reads.files import make_bam, make_vcf
+from tests.contract.drs_catalog import RUN, fill
+from tests.node import drs_node
+from tests.node.family import Holders, researcher
+from tests.node.htsget_node import Node
+from web.contracts import document
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+EXAMPLES = 25
+KNOWN = {"object_id": "HRR000001-01", "access_id": "https"}
+
+
+@contextmanager
+def served(application: ASGIApp) -> Iterator[str]:
+    """The application on a port of this process; its base URL."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(128)
+        server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="on"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert server.started
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def drs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseSchema]:
+    folder = tmp_path_factory.mktemp("fuzz")
+    engine = connect(f"sqlite:///{folder}/catalog.db")
+    fill(engine, folder)
+    holders = Holders({"two": researcher("HRA000002", "g2", int(time.time()) + 3000)})
+    with served(drs_node.application(engine, folder, drs_node.Grants(), holders)) as url:
+        yield schemathesis.openapi.from_url(f"{url}/docs/contracts/drs.yaml")
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def htsget(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseSchema]:
+    root = tmp_path_factory.mktemp("fuzz")
+    node = Node(root)
+    node.files.add_made("bam-1", make_bam(root, count=100))
+    node.files.add_made("vcf-1", make_vcf(root, count=100))
+    with served(node.application()) as url:
+        yield schemathesis.openapi.from_url(f"{url}/docs/contracts/htsget.yaml")
+
+
+def operations(contract: str) -> list[tuple[str, str]]:
+    """(method, path) of every operation."""
+    methods = ("get", "post", "options")
+    return [
+        (method, path) for path, item in document(contract)["paths"].items() for method in methods if method in item
+    ]
+
+
+def fuzz(schema: BaseSchema, method: str, path: str, known: dict[str, str]) -> None:
+    """Random requests by the contract, half of them about things that exist."""
+    operation = schema[path][method]
+
+    @given(case=operation.as_strategy())
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def ask(case: schemathesis.Case) -> None:
+        case.call_and_validate(checks=CHECKS, timeout=20)
+        if case.path_parameters:
+            case.path_parameters.update({name: known[name] for name in case.path_parameters})
+            case.call_and_validate(checks=CHECKS, timeout=20)
+
+    ask()
+
+
+@pytest.mark.parametrize(("method", "path"), operations("drs"))
+@pytest.mark.parametrize("known", [KNOWN, {**KNOWN, "object_id": RUN}], ids=["file", "bundle"])
+def test_drs(drs: BaseSchema, method: str, path: str, known: dict[str, str]) -> None:
+    fuzz(drs, method, path, known)
+
+
+@pytest.mark.parametrize(("method", "path"), operations("htsget"))
+def test_htsget(htsget: BaseSchema, method: str, path: str) -> None:
+    fuzz(htsget, method, path, {"id": "bam-1" if "reads" in path else "vcf-1"})
