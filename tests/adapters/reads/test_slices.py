@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import random
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
+import pysam
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.reads import bgzf, cram, narrow
+from adapters.reads import bam, bgzf, cram, narrow
 from adapters.reads.errors import DamagedFile, DamagedIndex, MissingIndex, UnknownReference
 from adapters.reads.parts import Inline, Span
 from adapters.reads.records import MOST_STRETCHES
@@ -20,6 +23,7 @@ from adapters.reads.slices import Slicer, Stored
 from tests.adapters.reads.files import (
     Bytes,
     Made,
+    bai,
     make_bam,
     make_bcf,
     make_cram,
@@ -277,11 +281,12 @@ def test_an_index_without_records_is_not_that_of_a_file_with_some(made: Callable
         Slicer().slice(Format.BAM, stored, index, [Region("chr1")])
 
 
-@pytest.mark.parametrize("kind", ["bam-blocks-small", "vcf-blocks-small", "bcf-blocks-small"])
-def test_records_behind_those_of_the_index_are_noticed(made: Callable[[str], Made], kind: str) -> None:
+@pytest.mark.parametrize("kind", ["bam", "vcf-blocks-small", "bcf-blocks-small"])
+def test_records_behind_those_of_the_index_are_noticed(made: Callable[[str], Made], kind: str, tmp_path: Path) -> None:
     """The file went on growing after the index was made: what the index has is still right, but not all."""
-    file = made(kind)
+    file = _placed(made(kind), tmp_path) if kind == "bam" else made(kind)
     stored, index = file.stored()
+    Slicer().slice(file.format, stored, index, [Region("chr2")])
     record = bgzf.read_block(stored.source, _last_block(file)).data
     grown = Bytes(file.data[: -len(bgzf.EOF)] + bgzf.compressed(record * 40) + bgzf.EOF)
     for region in (Region("chr1", 0, 1000), Region("chr2", 149_000, 149_001)):
@@ -289,11 +294,49 @@ def test_records_behind_those_of_the_index_are_noticed(made: Callable[[str], Mad
             Slicer().slice(file.format, Stored(grown, "grown"), index, [region])
 
 
+def _placed(file: Made, folder: Path) -> Made:
+    """The reads of a BAM that have a place."""
+    path = folder / "placed.bam"
+    with pysam.AlignmentFile(str(file.path)) as source, pysam.AlignmentFile(str(path), "wb", template=source) as target:
+        for read in source.fetch():
+            target.write(read)
+    pysam.index(str(path))
+    return Made(Format.BAM, path, Path(f"{path}.bai"), (), file.lengths)
+
+
 def _last_block(file: Made) -> int:
     at = last = 0
     while at < len(file.data) - len(bgzf.EOF):
         last, at = at, at + bgzf.block_size(file.data[at : at + 64], at)
     return last
+
+
+def test_a_bai_that_begins_after_the_first_record_is_noticed(made: Callable[[str], Made], tmp_path: Path) -> None:
+    file = _placed(made("bam"), tmp_path)
+    stored, _ = file.stored()
+    with pysam.AlignmentFile(str(file.path)) as reads:
+        offsets = [reads.tell() for _ in reads.fetch(until_eof=True)]
+    end = bgzf.data_end(stored.source) << 16
+    for begin, outcome in (
+        (bam.read_header(stored.source).end, contextlib.nullcontext()),
+        (offsets[0], pytest.raises(DamagedIndex)),
+    ):
+        made_index = Stored(Bytes(bai([({0: [(begin, end)]}, [begin]), *[({}, [])] * 3])), begin)
+        with outcome:
+            Slicer().slice(file.format, stored, made_index, [Region("empty")])
+
+
+@pytest.mark.parametrize("kept", [slice(1, None), slice(None, -1)])
+def test_a_crai_without_the_first_or_the_last_container_is_noticed(made: Callable[[str], Made], kept: slice) -> None:
+    file = made("cram-3.0")
+    stored, index = file.stored()
+    lines = gzip.decompress(file.index.read_bytes()).splitlines(keepends=True)
+    containers = list(dict.fromkeys(line.split(b"\t")[3] for line in lines))
+    named = set(containers[kept])
+    text = b"".join(line for line in lines if line.split(b"\t")[3] in named and not line.startswith(b"-2"))
+    Slicer().slice(file.format, stored, index, [Region("empty")])
+    with pytest.raises(DamagedIndex):
+        Slicer().slice(file.format, stored, Stored(Bytes(text), "cut"), [Region("empty")])
 
 
 def test_an_index_kept_for_one_file_is_compared_again_with_another(made: Callable[[str], Made]) -> None:
