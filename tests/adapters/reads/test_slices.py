@@ -161,6 +161,15 @@ def test_whole_file_without_end_marker_gets_one(file: Made) -> None:
     assert stored.source.size == len(file.data)
 
 
+def test_slices_of_a_file_without_end_marker_are_those_of_the_file(file: Made) -> None:
+    stored, index = file.stored()
+    marker = cram.end_marker(file.data[4]) if file.format is Format.CRAM else bgzf.EOF
+    cut = Stored(Bytes(file.data[: -len(marker)]), "cut")
+    for region in (Region("chr2", 20_000, 30_000), Region("HLA:A*01" if "HLA:A*01" in file.lengths else "chr2")):
+        whole, without = (Slicer().slice(file.format, one, index, [region]) for one in (stored, cut))
+        assert file.payload(without) == file.payload(whole)
+
+
 def test_header_alone_has_the_header_and_no_record(file: Made, tmp_path: Path) -> None:
     stored, _ = file.stored()
     parts = Slicer().header(file.format, stored)
