@@ -164,6 +164,7 @@ class _Member:
             "title": self.profile.title,
             "title_zh": self.profile.title_zh,
             "description": self.profile.description,
+            "description_zh": self.profile.description_zh,
         }
         requestable = "dac" in self.profile.standards
         MemberPages(self.catalog, facts, requestable=requestable).register(app)

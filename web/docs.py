@@ -16,9 +16,16 @@ from web.contracts import Contract, source
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="/docs/assets/swagger-ui.css"></head><body><div id="ui"></div>
+<link rel="icon" type="image/png" sizes="32x32" href="/docs/assets/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/assets/swagger-ui.css"><link rel="stylesheet" href="/docs/page.css"></head><body>
+<header><h1>{title}</h1><a href="/">Back to the start</a></header><main id="ui"></main>
 <script src="/docs/assets/swagger-ui-bundle.js"></script>
 <script src="/docs/assets/swagger-ui-standalone-preset.js"></script><script src="/docs/start.js"></script></body></html>
+"""
+STYLE = """body { margin: 0; font-family: system-ui, sans-serif; background: #fff; color: #17262b; }
+header { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; align-items: baseline; padding: .75rem 1.25rem; }
+header h1 { font-size: 1.1rem; margin: 0; } header a { color: #0f5f6b; }
+:focus-visible { outline: 3px solid #e08a00 !important; outline-offset: 2px; }
 """
 START = """SwaggerUIBundle({{urls: {urls}, dom_id: "#ui", deepLinking: true, validatorUrl: null,
 presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset], layout: "StandaloneLayout"}});
@@ -33,6 +40,9 @@ def routes(name: str, contracts: Sequence[Contract]) -> list[BaseRoute]:
     async def page(_request: Request) -> Response:
         return HTMLResponse(PAGE.format(title=html.escape(f"{name}: contracts")))
 
+    async def style(_request: Request) -> Response:
+        return Response(STYLE, media_type="text/css")
+
     async def start(_request: Request) -> Response:
         return Response(START.format(urls=urls), media_type="text/javascript")
 
@@ -45,6 +55,7 @@ def routes(name: str, contracts: Sequence[Contract]) -> list[BaseRoute]:
 
     return [
         Route("/docs", page),
+        Route("/docs/page.css", style),
         Route("/docs/start.js", start),
         Route("/docs/contracts/{name}.yaml", contract),
         Mount("/docs/assets", StaticFiles(directory=swagger_ui_path)),

@@ -14,7 +14,8 @@ from node.demo.directory import atomic_write
 
 Roots = Mapping[str, Mapping[str, Path]]
 
-MEMBERS = ("gsa", "gsa-human", "omix", "obia")
+NAMES = {"gsa": "GSA", "gsa-human": "GSA-Human", "omix": "OMIX", "obia": "OBIA"}
+MEMBERS = tuple(NAMES)
 PROCESSES = ("gateway", "broker", *MEMBERS)
 LINKED = ("gsa-human", "obia")
 ORGANIZATION = {"id": "org.example.gsa-demo", "name": "GSA demo family", "url": "https://ngdc.cncb.ac.cn"}
@@ -105,7 +106,7 @@ def _specific(folder: Path, addresses: Addresses, known: Secrets, roots: Roots, 
 
 
 def _gateway(addresses: Addresses) -> dict[str, Any]:
-    members = [{"id": member, "name": member.upper(), "url": addresses.url(member)} for member in MEMBERS]
+    members = [{"id": member, "name": NAMES[member], "url": addresses.url(member)} for member in MEMBERS]
     return {
         "members": members,
         "broker": {"issuer": addresses.url("broker"), "client_id": "gateway"},
@@ -154,7 +155,7 @@ def _client(addresses: Addresses, process: str, members: list[str]) -> dict[str,
     url = addresses.url(process)
     client = {
         "client_id": process,
-        "name": process,
+        "name": {"gateway": "GSA Family", **NAMES}[process],
         "redirect_uris": [f"{url}/callback"],
         "jwks_uri": f"{url}/.well-known/jwks.json",
         "resource": url,
