@@ -19,6 +19,7 @@ from bench.figure import Figure, PeerAbsent
 BENCHES = {
     "startup": "time to ready and memory of the six processes of a family",
     "drs": "records of files, one and in bulk, and their latency",
+    "bytes": "ranges of a large file, and memory under many clients",
 }
 FAILED, SKIPPED = 1, 3
 

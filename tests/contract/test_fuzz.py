@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.schemas import BaseSchema
@@ -19,7 +15,6 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from starlette.types import ASGIApp
 
 from adapters.catalog.engine import connect
 from tests.adapters.reads.files import make_bam, make_vcf
@@ -27,29 +22,12 @@ from tests.contract.drs_catalog import RUN, fill
 from tests.node import drs_node
 from tests.node.family import Holders, researcher
 from tests.node.htsget_node import Node
+from tests.support import served
 from web.contracts import document
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = 25
 KNOWN = {"object_id": "HRR000001-01", "access_id": "https"}
-
-
-@contextmanager
-def served(application: ASGIApp) -> Iterator[str]:
-    """The application on a port of this process; its base URL."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(128)
-        server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="on"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + 20
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert server.started
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(20)
 
 
 @pytest.fixture(scope="module")

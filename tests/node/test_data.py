@@ -1,0 +1,181 @@
+"""The bytes of files over real sockets: ranges, entity tags, digests, X-Accel-Redirect, clients that stop reading."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import socket
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from sqlalchemy import Engine, update
+
+from adapters.catalog.engine import writing
+from adapters.catalog.models import File
+from auth.signed import Capability, Signer
+from node import delivery
+from node.delivery import Accel
+from tests.node.drs_node import Grants, application
+from tests.node.family import CONTENT, PUBLIC_URL, Holders, build
+from tests.support import running, served
+
+ID = "HRR000001-01"
+BYTES = CONTENT[ID]
+DIGEST = hashlib.sha256(BYTES).digest()
+ETAG = f'"{DIGEST.hex()}"'
+
+
+@pytest.fixture
+def root(sqlite_engine: Engine, tmp_path: Path) -> Path:
+    (tmp_path / "archive").mkdir()
+    build(sqlite_engine, tmp_path / "archive")
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+async def client(sqlite_engine: Engine, root: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with running(application(sqlite_engine, root, Grants(), Holders()), PUBLIC_URL) as opened:
+        yield opened
+
+
+def path(first: int | None = None, last: int | None = None, id: str = ID) -> str:
+    """A signed URL of the file, or of a part of it."""
+    token = Signer(b"k" * 32).sign(Capability(id, "GET", int(time.time()) + 600, first=first, last=last))
+    return f"/data/{token}/x.txt"
+
+
+RANGES = ["bytes=0-0", "bytes=5-14", "bytes=100-", "bytes=-7", "bytes=0-99999999", f"bytes={len(BYTES) - 1}-"]
+
+
+def cut(content: bytes, wanted: str) -> bytes:
+    """What a range means, by the letter of RFC 9110 section 14.1.2."""
+    first, last = wanted.removeprefix("bytes=").split("-")
+    if not first:
+        return content[-int(last) :]
+    return content[int(first) : int(last) + 1 if last else None]
+
+
+@pytest.mark.parametrize("part", [None, (10, 5000)])
+@pytest.mark.parametrize("wanted", RANGES)
+async def test_a_range_of_the_file_or_of_a_part(
+    client: httpx.AsyncClient, wanted: str, part: tuple[int, int] | None
+) -> None:
+    whole = BYTES if part is None else BYTES[part[0] : part[1] + 1]
+    url = path(*part) if part else path()
+    if int(wanted.removeprefix("bytes=").split("-")[0] or 0) >= len(whole):
+        assert (await client.get(url, headers={"Range": wanted})).status_code == 416
+        return
+    for method in ("GET", "HEAD"):
+        answer = await client.request(method, url, headers={"Range": wanted})
+        assert answer.status_code == 206
+        assert answer.content == (cut(whole, wanted) if method == "GET" else b"")
+        assert int(answer.headers["content-length"]) == len(cut(whole, wanted))
+        assert answer.headers["content-range"].endswith(f"/{len(whole)}")
+        assert "content-digest" not in answer.headers
+
+
+async def test_several_ranges(client: httpx.AsyncClient) -> None:
+    answer = await client.get(path(), headers={"Range": "bytes=0-4,100-104"})
+    assert answer.status_code == 206
+    assert answer.headers["content-type"].startswith("multipart/byteranges")
+    assert BYTES[0:5] in answer.content
+    assert BYTES[100:105] in answer.content
+    part = await client.get(path(10, 500), headers={"Range": "bytes=0-4,100-104"})
+    assert (part.status_code, part.content) == (200, BYTES[10:501])
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_entity_tag_and_digests_are_those_of_the_catalog(client: httpx.AsyncClient, method: str) -> None:
+    answer = await client.request(method, path())
+    shown = f"sha-256=:{base64.b64encode(DIGEST).decode()}:"
+    assert answer.headers["etag"] == ETAG
+    assert answer.headers["repr-digest"] == shown
+    assert answer.headers.get("content-digest") == (shown if method == "GET" else None)
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert int(answer.headers["content-length"]) == len(BYTES)
+
+
+async def test_entity_tags_are_stable_and_differ_by_part(client: httpx.AsyncClient, root: Path) -> None:
+    before = (await client.head(path())).headers["etag"]
+    content = (root / f"{ID}.txt").read_bytes()
+    (root / f"{ID}.txt").write_bytes(content)  # another time of change, the same bytes
+    assert (await client.head(path())).headers["etag"] == before
+    tags = {(await client.head(path(*part))).headers["etag"] for part in ((0, 10), (0, 11), (1, 10))}
+    assert len(tags | {before}) == 4
+
+
+@pytest.mark.parametrize("part", [(), (10, 5000)])
+async def test_if_range(client: httpx.AsyncClient, part: tuple[int, ...]) -> None:
+    url = path(*part)
+    whole = (await client.get(url)).content
+    etag = (await client.head(url)).headers["etag"]
+    for condition, status in ((etag, 206), ('"other"', 200), (f"W/{etag}", 200)):
+        answer = await client.get(url, headers={"Range": "bytes=5-9", "If-Range": condition})
+        assert (answer.status_code, answer.content) == (status, whole[5:10] if status == 206 else whole)
+
+
+@pytest.mark.parametrize("wanted", ["bytes=9-5", "items=0-5", "bytes=x-y", "bytes=", "bytes=1-2-3"])
+async def test_what_is_no_range_opens_nothing(client: httpx.AsyncClient, wanted: str) -> None:
+    for url in (path(), path(10, 5000)):
+        answer = await client.get(url, headers={"Range": wanted})
+        assert answer.status_code in (200, 400, 416)
+        assert BYTES.endswith(b"\n")
+
+
+async def test_a_part_never_gives_what_lies_outside(client: httpx.AsyncClient) -> None:
+    url = path(10, 19)
+    for wanted in ("bytes=0-99", "bytes=-99", "bytes=5-", ""):
+        answer = await client.get(url, headers={"Range": wanted} if wanted else {})
+        assert answer.content in BYTES[10:20]
+        assert len(answer.content) <= 10
+
+
+async def test_behind_nginx_the_answer_names_the_file(sqlite_engine: Engine, root: Path) -> None:
+    behind = application(sqlite_engine, root, Grants(), Holders(), accel=Accel("/archive"))
+    async with running(behind, PUBLIC_URL) as client:
+        answer = await client.get(path(), headers={"Range": "bytes=0-4"})
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["x-accel-redirect"] == f"/archive/archive/{ID}.txt"
+        part = await client.get(path(10, 19))
+        assert (part.content, "x-accel-redirect" in part.headers) == (BYTES[10:20], False)
+        (root / f"{ID}.txt").rename(root / "a b%.txt")
+        (root / f"{ID}.txt").symlink_to(root / "a b%.txt")
+        assert (await client.get(path())).headers["x-accel-redirect"] == "/archive/archive/a%20b%25.txt"
+        assert (await client.get(path(id="HRR000005-01"))).status_code == 404
+
+
+def test_clients_that_stop_reading_tie_nothing_up_and_are_let_go(
+    sqlite_engine: Engine, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = 64 << 20
+    with (root / f"{ID}.txt").open("wb") as file:
+        file.truncate(large)
+    with writing(sqlite_engine).begin() as connection:
+        connection.execute(update(File).where(File.id == ID).values(size=large))
+    monkeypatch.setattr(delivery, "STALL_SECONDS", 1.5)
+    with served(application(sqlite_engine, root, Grants(), Holders())) as url:
+        address = urlsplit(url)
+        assert address.hostname is not None
+        assert address.port is not None
+        stalled = []
+        for _ in range(60):  # more than there are threads to read files
+            peer = socket.create_connection((address.hostname, address.port))
+            peer.sendall(f"GET {path()} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert peer.recv(16).startswith(b"HTTP/1.1 200")
+            stalled.append(peer)
+        started = time.monotonic()
+        answer = httpx.get(f"{url}{path(id='HRR000002-01')}", timeout=5)
+        assert answer.content == CONTENT["HRR000002-01"]
+        assert time.monotonic() - started < 2
+        stalled[0].settimeout(10)
+        received = 0
+        time.sleep(2)
+        while piece := stalled[0].recv(1 << 20):
+            received += len(piece)
+        assert received < large  # the connection was closed by the node, not by the end of the file
+        for peer in stalled:
+            peer.close()
