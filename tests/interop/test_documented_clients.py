@@ -196,12 +196,21 @@ def test_samtools(reader: Callable[..., Reader], held: Callable[..., Held], pass
     assert int(count) == whole.count("\n")
     assert printed == local("samtools", file, where)
     file = held("controlled", "BAM")
-    assert reader(file, TOKEN="none").tries("samtools", 1).returncode != 0
+    assert reader(file, TOKEN="none").tries("samtools", 2).returncode != 0
     someone = reader(file, **passport_and_token)
-    someone.types("samtools", 1)
+    someone.types("samtools", 2)
     got = Held(file.facts, someone.folder / "controlled.bam")
     assert local("samtools", got) == local("samtools", file)
     assert (someone.folder / "token.json").stat().st_mode & 0o077 == 0
+
+
+def test_samtools_with_a_cram(reader: Callable[..., Reader], held: Callable[..., Held]) -> None:
+    file, fasta = held("open", "CRAM"), held("open", "FASTA")
+    where = {"CHROM": "chrM", "START": "1000", "END": "2000"}
+    someone = reader(file, **where, REFERENCE=fasta.name, REFERENCE_ID=fasta.facts["id"])
+    command = ["samtools", "view", "-T", str(fasta.path), str(file.path), "chrM:1001-2000"]
+    wanted = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert someone.types("samtools", 1).removeprefix(f"{fasta.name}\n") == wanted != ""
 
 
 def test_bcftools(reader: Callable[..., Reader], held: Callable[..., Held], passport_and_token: dict[str, str]) -> None:
