@@ -20,6 +20,7 @@ BENCHES = {
     "startup": "time to ready and memory of the six processes of a family",
     "drs": "records of files, one and in bulk, and their latency",
     "bytes": "ranges of a large file, and memory under many clients",
+    "htsget": "tickets for slices, and their bytes",
 }
 FAILED, SKIPPED = 1, 3
 
