@@ -53,7 +53,9 @@ def test_a_changed_byte_is_noticed(at: int, byte: int) -> None:
     assert data == random.Random(2).randbytes(300)  # time, system and flags may change
 
 
-@pytest.mark.parametrize("data", [b"", b"\x1f", gzip.compress(b"x", mtime=0), b"\x1f\x8b\x08\x04" + b"\xff" * 30, bytes(100)])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x1f", gzip.compress(b"x", mtime=0), b"\x1f\x8b\x08\x04" + b"\xff" * 30, bytes(100)]
+)
 def test_no_block(data: bytes) -> None:
     with pytest.raises(DamagedFile):
         bgzf.read_block(Bytes(data), 0)
