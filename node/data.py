@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from adapters.catalog.catalog import Catalog, FileRecord
+from adapters.catalog.together import Together
 from adapters.store.local import LocalStore
 from adapters.store.protocol import ArchiveStore, NoSuchObject, Stat
 from auth.caller import Caller
@@ -54,7 +55,7 @@ class Data:
         manifest: Callable[[str], Manifest | None] = lambda _id: None,
         accel: Accel | None = None,
     ) -> None:
-        self._catalog = catalog
+        self._together = Together(catalog.files)
         self._stores = stores
         self._signer = signer
         self._in_force = in_force
@@ -79,11 +80,12 @@ class Data:
 
     async def _serve(self, request: Request) -> ASGIApp:
         capability = self._signer.verify(request.path_params["token"], int(time.time()))
-        return Delivered(await anyio.to_thread.run_sync(self._answer, request, capability))
+        file = await self._together.file(capability.object)
+        return Delivered(await anyio.to_thread.run_sync(self._answer, request, capability, file))
 
-    def _answer(self, request: Request, capability: Capability) -> Response:
-        """Looks at the database and the archive: to be called from a thread."""
-        file, content = self._standing(capability)
+    def _answer(self, request: Request, capability: Capability, known: FileRecord | None) -> Response:
+        """Looks at grants and the archive: to be called from a thread."""
+        file, content = self._standing(capability, known)
         if content is not None:
             return made(request, content, described(file.checksums["sha-256"], ""), file.mime_type)
         store, key = self.place(file)
@@ -116,11 +118,13 @@ class Data:
             raise Failure(500, f"the bytes of {file.id} are not those registered; the operator has been told")
         return stat
 
-    def _standing(self, capability: Capability) -> tuple[FileRecord, bytes | None]:
-        """The file that the capability is for and, if it is in no store, its content."""
+    def _standing(self, capability: Capability, file: FileRecord | None) -> tuple[FileRecord, bytes | None]:
+        """The file that the capability is for and, if it is in no store, its content.
+
+        :raises Failure: 403 if a grant has ended, 404 if there is no such file.
+        """
         if capability.grants and set(self._in_force(capability.grants)) != set(capability.grants):
             raise Failure(403, "the access that this URL was made for has ended")
-        file = self._catalog.file(capability.object)
         if file is not None:
             return file, None
         manifest = self._manifest(capability.object)

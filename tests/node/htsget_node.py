@@ -55,6 +55,9 @@ class Files:
     def file(self, id: str) -> FileRecord | None:
         return self.known.get(id)
 
+    def files(self, ids: Iterable[str]) -> dict[str, FileRecord]:
+        return {id: self.known[id] for id in ids if id in self.known}
+
     def add(self, id: str, path: Path, format: str, within: DatasetRecord = OPEN, index: str | None = None) -> None:
         place = (("local", str(path.relative_to(self.root))),)
         size = path.stat().st_size
