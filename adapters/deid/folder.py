@@ -1,0 +1,165 @@
+"""A folder of objects: every file is read once for what identifies its study, then passed on or refused."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from adapters.deid.errors import Reason, Refused
+from adapters.deid.identity import Keyed
+from adapters.deid.ledger import Entry, Ledger, Stamp
+from adapters.deid.objects import Look, Order, deidentify, read
+from adapters.deid.private import Basis
+from adapters.deid.rules import PrivateTag, Profile
+from adapters.deid.text import Cleaner
+from adapters.deid.values import Subject
+
+REPORT = "refused.tsv"
+COMMITTED = 256  # files
+
+
+class Progress:
+    """Told of the work; the default does nothing."""
+
+    def found(self, files: int) -> None:
+        """So many files are in the folder."""
+
+    def done(self, phase: str) -> None:
+        """One more file is done with ``phase``: ``read`` or ``written``."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run needs.
+
+    :ivar accessions: accession of an individual by patient id.
+    :ivar private: folder for the ledger and the list of refused files; both name originals.
+    :ivar look: see :func:`~adapters.deid.objects.deidentify`.
+    """
+
+    folder: Path
+    out: Path
+    private: Path
+    profile: Profile
+    keyed: Keyed
+    accessions: Mapping[str, str]
+    look: Look | None = None
+    progress: Progress = field(default_factory=Progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the files: passed on (in all runs), refused by reason, private elements kept in this run."""
+
+    passed: int
+    refused: Counter[str]
+    kept: Counter[tuple[Basis, PrivateTag]]
+
+
+def deidentify_folder(run: Run) -> Outcome:
+    """De-identify the files below a folder; a run that was stopped goes on where it was.
+
+    :raises OtherRun: if the output was begun with other settings.
+    """
+    run.out.mkdir(parents=True, exist_ok=True)
+    run.private.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings = {"collection": run.keyed.collection, "edition": str(run.profile.settings["edition"])}
+    ledger = Ledger(run.private / "ledger.sqlite", settings | {"key check": run.keyed.uid("key check")})
+    try:
+        _read_all(run, ledger)
+        kept: Counter[tuple[Basis, PrivateTag]] = Counter()
+        for study, patients in ledger.studies():
+            _study(run, ledger, study, patients, kept)
+        ledger.commit()
+        _report(run, ledger)
+        return Outcome(*ledger.counts(), kept)
+    finally:
+        ledger.close()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Everything below the folder that is no folder; links are not entered."""
+    waiting = [folder]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in sorted(entries, key=lambda e: e.name):
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                else:
+                    yield os.fsencode(os.path.relpath(entry.path, folder)).decode("utf-8", "backslashreplace"), entry
+
+
+def _read_all(run: Run, ledger: Ledger) -> None:
+    run.progress.found(sum(1 for _ in _files(run.folder)))
+    for number, (path, entry) in enumerate(_files(run.folder), 1):
+        status = entry.stat(follow_symlinks=False)
+        stamp = Stamp(status.st_size, status.st_mtime_ns)
+        if ledger.stamp(path) != stamp:
+            _read_one(run, ledger, path, stamp)
+        run.progress.done("read")
+        if number % COMMITTED == 0:
+            ledger.commit()
+    ledger.commit()
+
+
+def _read_one(run: Run, ledger: Ledger, path: str, stamp: Stamp) -> None:
+    try:
+        found = read(run.folder / path, run.profile)
+    except Refused as refused:
+        ledger.refused(path, stamp, refused.reason.value, refused.detail)
+        return
+    ledger.read(Entry(path, found.facts["study"], found.facts["patient"]), stamp, found.known)
+
+
+def _study(run: Run, ledger: Ledger, study: str, patients: list[str], kept: Counter[tuple[Basis, PrivateTag]]) -> None:
+    waiting = ledger.waiting(study)
+    if not waiting:
+        return
+    refusal = _refusal(run, patients)
+    if refusal:
+        for path, stamp in waiting:
+            ledger.refused(path, stamp, refusal.reason.value, refusal.detail)
+            run.progress.done("written")
+        return
+    known = ledger.known(study)
+    subject = Subject(run.profile, run.keyed, run.accessions[patients[0]], Cleaner(known))
+    order = Order(run.out, partial(_claim, ledger), run.look)
+    for number, (path, stamp) in enumerate(waiting, 1):
+        try:
+            written = deidentify(run.folder / path, order, subject, known)
+            ledger.passed(path, written.path, written.sha256)
+            kept.update(written.kept)
+        except Refused as refused:
+            ledger.refused(path, stamp, refused.reason.value, refused.detail)
+        run.progress.done("written")
+        if number % COMMITTED == 0:
+            ledger.commit()
+
+
+def _refusal(run: Run, patients: list[str]) -> Refused | None:
+    if len(patients) > 1:
+        return Refused(Reason.TWO_PATIENTS, f"the files of its study name {len(patients)} patients")
+    if patients[0] not in run.accessions:
+        return Refused(Reason.UNKNOWN_PATIENT, "its patient id is not in the mapping")
+    return None
+
+
+def _claim(ledger: Ledger, instance: str, sha256: str) -> None:
+    if ledger.digest(instance) not in {None, sha256}:
+        raise Refused(Reason.DUPLICATE, "another object of the collection has this SOP Instance UID")
+
+
+def _report(run: Run, ledger: Ledger) -> None:
+    part = run.private / f".{REPORT}.part"
+    with part.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, delimiter="\t", lineterminator="\n")
+        table.writerow(["path", "reason", "detail"])
+        table.writerows(ledger.refusals())
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(run.private / REPORT)
