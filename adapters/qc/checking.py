@@ -1,0 +1,206 @@
+"""``check(paths)``: detect, check and compare; what cannot be checked is said and does not stop the rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from adapters.qc import fastq, pairs, wording
+from adapters.qc import tally as t_
+from adapters.qc.detection import HEAD, Detected, claimed, container, content, open_regular
+from adapters.qc.duplicates import new_seed
+from adapters.qc.errors import CannotCheck, UnsupportedFormat
+from adapters.qc.fastq import Checked, Limits
+from adapters.qc.findings import Finding, Place
+from adapters.qc.layout import Layout, role, sets
+from adapters.qc.profile import ILLUMINA, profile
+from adapters.qc.report import FileReport, Report, SetReport
+from adapters.qc.rules import Rules, rules
+from adapters.qc.source import Source
+from adapters.qc.tally import Keys
+
+Progress = Callable[[Path, int], None]
+"""Told of a file how many of its bytes were read since it was told last."""
+READABLE: Final = "FASTQ (plain, gzip, BGZF, zstd, bzip2, xz)"
+TRUNCATIONS: Final = frozenset({"compression-truncated", "compression-corrupt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How files are checked."""
+
+    layout: Layout = "auto"
+    limits: Limits = field(default_factory=Limits)
+    rules: Rules = field(default_factory=rules)
+    seed: Keys = field(default_factory=new_seed)
+
+
+def check(paths: Sequence[Path], options: Options, progress: Progress) -> Report:
+    """Check files.
+
+    :raises adapters.qc.layout.InvalidLayout: if files cannot be laid out as asked.
+    """
+    return Report([_check_set(one, options, progress) for one in sets(paths, options.layout)])
+
+
+def _check_set(paths: Sequence[Path], options: Options, progress: Progress) -> SetReport:
+    with ExitStack() as stack:
+        reports, passed = [], []
+        for path in paths:
+            report, checked = _guarded(path, options, progress)
+            reports.append(report)
+            if checked:
+                stack.callback(checked.names.close)
+                passed.append((report, checked))
+        made = SetReport(reports, "single" if len(paths) == 1 else "paired" if len(paths) == 2 else "set")
+        if len(passed) == len(paths):
+            _compare(made, passed, options)
+    return made
+
+
+def _guarded(path: Path, options: Options, progress: Progress) -> tuple[FileReport, Checked | None]:
+    report = FileReport(path, engine="kernel")
+    began = time.monotonic()
+    try:
+        with open_regular(path) as file:
+            report.size = path.stat().st_size
+            return report, _check_file(file, report, options, progress)
+    except CannotCheck as error:
+        report.reason = str(error)
+        return report, None
+    except OSError as error:
+        report.reason = f"{path} cannot be read: {error.strerror}"
+        return report, None
+    finally:
+        report.seconds = time.monotonic() - began
+
+
+def detect(file: BinaryIO) -> Detected:
+    """What an open file is, compressed or not."""
+    stored = container(file.read(HEAD))
+    file.seek(0)
+    if stored == "zip":
+        return Detected(stored, "unknown")
+    head = b""
+    for piece in Source(file, stored).pieces():
+        head += piece
+        if len(head) >= HEAD:
+            break
+    file.seek(0)
+    return Detected(stored, content(head))
+
+
+def _check_file(file: BinaryIO, report: FileReport, options: Options, progress: Progress) -> Checked | None:
+    found = detect(file)
+    report.container, report.format = found.container, found.format
+    promised = claimed(report.path.name)
+    _unsupported(report.path, found, promised[1])
+    report.findings += _name_findings(found, promised, report.size)
+    if found.format != "fastq":
+        return None
+    checked = fastq.check(file, found.container, options.seed, options.limits, lambda n: progress(report.path, n))
+    try:
+        report.reads, report.bases = int(checked.tally.state[t_.RECORDS]), int(checked.tally.state[t_.BASES])
+        report.profile = profile(checked.tally, checked.totals)
+        report.findings += _content_findings(checked, report.profile, options.rules)
+        report.findings += fastq.duplicate_finding(fastq.repeated(file, found.container, options.seed, checked))
+    except BaseException:
+        checked.names.close()
+        raise
+    return checked
+
+
+def _unsupported(path: Path, found: Detected, promised: str | None) -> None:
+    """Refuse what is not FASTQ and does not call itself FASTQ.
+
+    :raises UnsupportedFormat: naming the format.
+    """
+    if found.format in ("fastq", "empty") or (promised == "fastq" and found.container != "zip"):
+        return
+    what = "not recognised" if found.format == "unknown" else found.format.upper()
+    said = f"{path}: the content is {what} ({found.container}), which is not checked; checked are {READABLE}"
+    raise UnsupportedFormat(said)
+
+
+def _name_findings(found: Detected, promised: tuple[tuple[str, ...], str | None], size: int) -> list[Finding]:
+    containers, format_ = promised
+    made = []
+    if not size:
+        return [Finding("empty-file", 1, "files", "the file is empty")]
+    if found.container not in containers:
+        said = f"the name promises {' or '.join(containers)}, the content is {found.container}"
+        made.append(Finding("extension", 1, "files", said, (Place(byte=0),)))
+    if found.format == "empty":
+        made.append(Finding("empty-file", 1, "files", "the file is empty when decompressed"))
+    elif found.format != "fastq":
+        what = "no known format" if found.format == "unknown" else found.format.upper()
+        made.append(Finding("format", 1, "files", f"the content is not FASTQ but {what}", (Place(byte=0),)))
+    elif format_ not in (None, "fastq"):
+        said = f"the name promises {format_.upper() if format_ else ''}, the content is FASTQ"
+        made.append(Finding("extension", 1, "files", said, (Place(byte=0),)))
+    return made
+
+
+def _content_findings(checked: Checked, numbers: dict[str, object], wanted: Rules) -> list[Finding]:
+    made = []
+    if checked.fault:
+        place = Place(detail=f"byte {checked.fault.byte:,} of the stored file: {checked.fault.reason}")
+        made.append(Finding(checked.fault.kind, 1, "files", _FAULTS[checked.fault.kind], (place,)))
+    cut = checked.fault is not None and checked.fault.kind in TRUNCATIONS
+    made += [one for one in wording.record_findings(checked.tally) if not (cut and one.kind == "partial-record")]
+    made += wording.line_end_findings(checked.tally)
+    if numbers["quality_offset"] == ILLUMINA:
+        said = "qualities are encoded with an offset of 64 (Illumina 1.3 to 1.7); 33 is wanted"
+        made.append(Finding("quality-encoding", checked.tally.means.sum().item(), "reads", said))
+    for kind, share, least in (
+        ("acgtu-share", numbers["acgtu_share"], wanted.acgtu_share),
+        ("q30-share", numbers["reads_q30_share"], wanted.q30_share),
+    ):
+        if isinstance(share, float) and share < least:
+            said = f"{_SHARES[kind]}: {share:.2%}, wanted are {least:.2%}"
+            made.append(Finding(kind, 1, "files", said))
+    return made
+
+
+_FAULTS: Final = {
+    "compression-truncated": "the compressed data end too early",
+    "compression-corrupt": "the compressed data are corrupt; nothing after this place could be read",
+    "trailing-data": "there are other data after the compressed data",
+}
+_SHARES: Final = {
+    "acgtu-share": "bases that are A, C, G, T or U",
+    "q30-share": "reads with a mean quality of 30 or more",
+}
+
+
+def _compare(made: SetReport, passed: list[tuple[FileReport, Checked]], options: Options) -> None:
+    """Findings of the set."""
+    if len(passed) == 1:
+        _compare_single(made, *passed[0], options)
+        return
+    first, one = passed[0]
+    made.findings += pairs.count_finding([(report.path.name, report.reads) for report, _ in passed])
+    for report, other in passed[1:]:
+        found = pairs.compare(one.names.spool, other.names.spool)
+        made.findings += pairs.order_finding(found, f"{first.path.name} and {report.path.name}")
+    for number, (report, checked) in enumerate(passed, 1):
+        expected = number if len(passed) == 2 else {"R1": 1}.get(role(report.path))
+        made.findings += pairs.marker_finding(report.path.name, checked.tally.markers, expected)
+
+
+def _compare_single(made: SetReport, report: FileReport, checked: Checked, options: Options) -> None:
+    spool, markers = checked.names.spool, checked.tally.markers
+    if options.layout != "interleaved" and not (options.layout == "auto" and pairs.is_interleaved(spool, markers)):
+        made.findings += pairs.marker_finding(report.path.name, markers, None)
+        return
+    made.layout = "interleaved"
+    found, unmarked = pairs.compare_interleaved(spool)
+    made.findings += pairs.order_finding(found, "first and second read of a pair")
+    if report.reads % 2:
+        made.findings.append(Finding("pair-count", 1, "reads", "the last read has no mate"))
+    if unmarked:
+        made.findings.append(Finding("pair-marker", unmarked, "pairs", "mate markers of a pair are not 1 and 2"))

@@ -1,0 +1,22 @@
+"""What an archive demands of reads: thresholds as data (``config/qc/rules.yaml``)."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Rules(BaseModel):
+    """Least shares, 0 to 1; 0 asks for nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    acgtu_share: float = Field(ge=0, le=1)
+    q30_share: float = Field(ge=0, le=1)
+
+
+def rules() -> Rules:
+    """The rules that ship with this software."""
+    return Rules.model_validate(yaml.safe_load((files("config") / "qc" / "rules.yaml").read_text()))

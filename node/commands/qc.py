@@ -1,0 +1,100 @@
+"""``gsanode qc``: check sequence files, whole and exactly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from node.commands.process import fail
+
+if TYPE_CHECKING:
+    from adapters.qc.checking import Options
+    from adapters.qc.report import Report
+
+app = typer.Typer(add_completion=False)
+
+Paths = Annotated[list[Path], typer.Argument(help="files of reads; mates and 10x sets are found by their names")]
+LayoutOption = Annotated[
+    str, typer.Option("--layout", help="auto, single, paired (one after the other) or interleaved")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="write the report as JSON to standard output")]
+TmpOption = Annotated[Path | None, typer.Option("--tmp", help="folder for names kept on disk", file_okay=False)]
+MemoryOption = Annotated[int, typer.Option("--memory", help="MB that the check of names may take", min=16)]
+
+
+@app.command()
+def qc(
+    paths: Paths,
+    layout: LayoutOption = "auto",
+    as_json: JsonOption = False,
+    tmp: TmpOption = None,
+    memory: MemoryOption = 256,
+) -> None:
+    """Check sequence files. Exit code: 0 clean, 1 findings, 2 something could not be checked."""
+    from adapters.qc.checking import Options
+    from adapters.qc.documents import document
+    from adapters.qc.fastq import Limits
+    from adapters.qc.layout import InvalidLayout
+
+    if layout not in ("auto", "single", "paired", "interleaved"):
+        fail(f"--layout {layout}: allowed are auto, single, paired and interleaved")
+    options = Options(layout=layout, limits=Limits(tmp, memory << 20))  # type: ignore[arg-type]
+    try:
+        report = run(paths, options)
+    except InvalidLayout as error:
+        fail(str(error))
+    if as_json:
+        typer.echo(json.dumps(document(report), indent=1))
+    else:
+        show(report)
+    raise typer.Exit(report.exit_code)
+
+
+def run(paths: list[Path], options: Options) -> Report:
+    """Check with a progress bar on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from adapters.qc.checking import check
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks = {path: progress.add_task(path.name, total=_size(path)) for path in paths}
+        return check(paths, options, lambda path, read: progress.update(tasks[path], advance=read))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def show(report: Report) -> None:
+    """Findings as a person reads them."""
+    for one in report.sets:
+        for file in one.files:
+            said = file.reason or f"{file.reads:,} reads, {file.bases:,} bases"
+            typer.echo(f"{file.path}: {file.status}: {said}")
+            _findings(file.findings)
+        if one.findings:
+            typer.echo(f"{' + '.join(file.path.name for file in one.files)} ({one.layout}): findings")
+            _findings(one.findings)
+
+
+def _findings(findings: object) -> None:
+    from adapters.qc.findings import Finding
+
+    for finding in findings if isinstance(findings, list) else []:
+        assert isinstance(finding, Finding)
+        typer.echo(f"  {finding.kind}: {finding.count:,} {finding.unit}: {finding.message}")
+        for place in finding.places:
+            where = [f"read {place.record:,}" if place.record else "", f"line {place.line:,}" if place.line else ""]
+            where += [f"byte {place.byte:,}" if place.byte is not None else "", place.detail]
+            typer.echo(f"      {', '.join(part for part in where if part)}")
