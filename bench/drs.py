@@ -23,7 +23,7 @@ FOLDER = Path(".bench/drs").absolute()
 FILES = 20_000
 BULK = 1000
 OBJECTS = "/ga4gh/drs/v1/objects"
-CONNECTIONS = 8
+CONNECTIONS = 32
 
 
 def prepare(seed: int) -> None:  # noqa: ARG001 - the catalog is the same for every seed
@@ -42,16 +42,18 @@ def run(*, quick: bool, seed: int) -> list[Figure]:
             for _round in range(rounds):
                 peer.append(wrk(f"http://127.0.0.1:{port}{OBJECTS}/{file_id(1)}", seconds, CONNECTIONS))
                 node.append(wrk(url, seconds, CONNECTIONS, _random_objects(seed), FOLDER))
-        single, floor = max(node), max(peer)
-        bulk = _bulk(url, seed, rounds * 2)
-        numbers = random.Random(seed)
-        paths = [f"{OBJECTS}/{file_id(numbers.randint(1, FILES))}" for _ in range(5000)]
-        measured = asyncio.run(latencies(url, paths, single / 2, seconds * 2))
+            single, floor = max(node), max(peer)
+            bulk = _bulk(url, seed, rounds * 2)
+            numbers = random.Random(seed)
+            paths = [f"{OBJECTS}/{file_id(numbers.randint(1, FILES))}" for _ in range(5000)]
+            idle = asyncio.run(latencies(f"http://127.0.0.1:{port}", paths, single / 2, seconds))
+            measured = asyncio.run(latencies(url, paths, single / 2, seconds * 2))
     starlette = f"bare Starlette {floor:.0f}/s"
+    same_rate = f"bare Starlette {percentile(idle, 99) * 1000:.1f} ms at {single / 2:.0f}/s"
     return [
         Figure("drs.object", round(single, 1), "requests/s", ">= 0.25", starlette, round(single / floor, 3)),
         bulk,
-        Figure("drs.object.p99", round(percentile(measured, 99) * 1000, 2), "ms", "<= 15"),
+        Figure("drs.object.p99", round(percentile(measured, 99) * 1000, 2), "ms", "<= 15", same_rate),
     ]
 
 
