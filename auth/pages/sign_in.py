@@ -54,14 +54,14 @@ class SignIn:
             subject=session["sub"], issuer=self._settings.issuer, expires=session["until"], name=session["name"]
         )
 
-    def begin(self, session: MutableMapping[str, Any], back: str) -> str:
-        """Address of the broker's sign-in; afterwards the browser goes to ``back``.
+    def begin(self, session: MutableMapping[str, Any], back: str, language: str) -> str:
+        """Address of the broker's sign-in, which shall speak ``language``; afterwards the browser goes to ``back``.
 
         :raises SignInFailed: the broker does not answer.
         """
         attempt = Attempt.begin()
         parameters = attempt.parameters(self._settings.client_id, self._settings.callback, SCOPE)
-        url = self._provider.authorization_url(parameters)
+        url = self._provider.authorization_url({**parameters, "ui_locales": language})
         under_way = [*session.get("attempts", []), {**asdict(attempt), "back": back}]
         session["attempts"] = under_way[-MOST_ATTEMPTS:]
         return url

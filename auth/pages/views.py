@@ -18,7 +18,7 @@ from auth.dac import MAX_PAGE, Dac, View
 from auth.openid import SignInFailed
 from auth.pages.datasets import Datasets
 from auth.pages.sign_in import SignIn
-from web.pages import add_place, add_words, renew_session, say
+from web.pages import add_place, add_words, language, renew_session, say
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +89,7 @@ class AccessPages:
         if not back.startswith("/") or back.startswith(("//", "/\\")):
             back = url_for("access.mine")
         try:
-            return redirect(self._sign_in.begin(session, back))
+            return redirect(self._sign_in.begin(session, back, language()))
         except SignInFailed as failure:
             return self._failed(failure)
 
@@ -109,7 +109,8 @@ class AccessPages:
 
     def _failed(self, failure: SignInFailed) -> Any:
         log.info("sign_in_failed", reason=str(failure))
-        return render_template("access/failed.html"), 400
+        denied = request.args.get("error") == "access_denied"
+        return render_template("access/failed.html", denied=denied), 400
 
     def mine(self, caller: Caller) -> Any:
         """My own requests."""

@@ -265,7 +265,7 @@ def test_broker_down_is_said_calmly(tmp_path: Path) -> None:
 
     sign_in = SignIn(ClientSettings(f"http://127.0.0.1:{free_port()}", "m", "http://x/cb"), KeyRing(None))  # type: ignore[arg-type]
     with pytest.raises(SignInFailed, match="cannot be reached"):
-        sign_in.begin({}, "/")
+        sign_in.begin({}, "/", "en")
 
 
 class _Texts(HTMLParser):
@@ -291,6 +291,14 @@ def test_pages_in_chinese(ming: Visitor, wang: Visitor) -> None:
     assert page.lang == "zh-CN"
     assert {"我的申请", "申请访问", "待审批", "退出登录"} <= set(page.texts)
     assert "批准一年" in _Texts(wang.get("/dac").text).texts
+
+
+def test_the_broker_is_asked_to_speak_the_language_chosen_here(site: Site, ming: Visitor) -> None:
+    ming.http.get(f"{site.url}/nowhere", params={"lang": "zh"}, timeout=20)
+    answer = ming.http.get(f"{site.url}/sign-in", timeout=20, allow_redirects=False)
+    assert parse_qs(urlsplit(answer.headers["Location"]).query)["ui_locales"] == ["zh"]
+    page = requests.get(answer.headers["Location"], timeout=20)
+    assert _Texts(page.text).lang == "zh-CN"
 
 
 FOLDERS = {
