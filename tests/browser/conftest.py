@@ -25,9 +25,9 @@ OPTIONS = (
 Visits = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser; stopped with the last test here, since its loop would stand in the way of others."""
+    """The browser; stopped with the module, since its event loop would stand in the way of asynchronous tests."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program("chromium"), args=list(OPTIONS))
         yield browser
