@@ -18,6 +18,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
+from adapters.deid import vr as representations
 from adapters.deid.charset import DELIMITERS
 from adapters.deid.errors import Reason, Refused
 from adapters.deid.facts import TAGS, Facts
@@ -106,16 +107,17 @@ def _all(data: Dataset) -> Iterator[Dataset]:
 
 
 def vr_of(data: Dataset, tag: Any) -> str:
-    """The VR by which an element is treated; that of the dictionary where the file says UN or nothing."""
+    """The VR by which an element is treated; that of the dictionaries where the file says UN or nothing."""
     element = data.get_item(tag)
-    if isinstance(element, RawDataElement) and element.VR in STRINGS:
-        return str(element.VR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return str(data[tag].VR)[:2]
-        except (ValueError, TypeError, OverflowError, BytesLengthException):  # a value that its VR does not allow
-            return str(element.VR or "UN") if element is not None else "UN"
+    assert element is not None
+    if element.VR not in {None, "UN"}:
+        return str(element.VR)[:2]
+    if not tag.is_private:
+        return representations.standard(int(tag))
+    if 0x10 <= tag.element <= 0xFF:
+        return "LO"
+    creator = pydicom.tag.Tag(tag.group, tag.element >> 8)
+    return representations.private(int(tag), text_of(data, creator)) if creator in data else "UN"
 
 
 def text_of(data: Dataset, tag: Any) -> str:
@@ -134,10 +136,12 @@ def text_of(data: Dataset, tag: Any) -> str:
 
 def facts_of(data: Dataset) -> Facts:
     """What decides about the object."""
-    texts = {name: text_of(data, tag) for tag, name in TAGS.items() if tag in data and vr_of(data, tag) in STRINGS}
-    for tag, name in TAGS.items():
-        if tag in data and name not in texts:
-            texts[name] = str(data[tag].value if data[tag].value is not None else "")
+    texts = {}
+    for number, name in TAGS.items():
+        tag = pydicom.tag.Tag(number)
+        if tag in data:
+            is_text = vr_of(data, tag) in STRINGS
+            texts[name] = text_of(data, tag) if is_text else str(data[tag].value if data[tag].value is not None else "")
     pixels = None
     if PIXEL_DATA in data:
         encapsulated = data.file_meta.TransferSyntaxUID.is_encapsulated
@@ -228,13 +232,11 @@ class Rewriter:
 
     def _private_element(self, data: Dataset, tag: Any, name: PrivateTag) -> bool:
         raw = data.get_item(tag)
-        value = raw.value if isinstance(raw, RawDataElement) else None
+        value = raw.value if isinstance(raw, RawDataElement) or not raw.is_empty else b""
         vr = vr_of(data, tag)
         basis = self._keeper.basis(name, vr)
         if basis is None:
-            if value is None and isinstance(raw, RawDataElement):
-                value = b""
-            if value is None or not self._keeper.is_harmless(vr, value, self._order):
+            if not isinstance(value, bytes | None) or not self._keeper.is_harmless(vr, value or b"", self._order):
                 return False
             basis = Basis.NUMERIC
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ TAGS = {
     0x00280301: "burned_in",
 }
 NEEDED = ("sop_class", "sop_instance", "study", "series", "patient")
+UIDS = ("sop_class", "sop_instance", "study", "series")
+UID = re.compile(r"[0-2](\.\d+){1,31}", re.ASCII)
 HALVED = frozenset({"YBR_FULL_422", "YBR_PARTIAL_422"})  # two bytes a pixel
 
 
@@ -54,6 +57,9 @@ class Facts:
         for name in NEEDED:
             if not self[name]:
                 raise Refused(Reason.INCOMPLETE, f"no {name.replace('_', ' ')}")
+        for name in UIDS:
+            if not UID.fullmatch(self[name]):
+                raise Refused(Reason.DAMAGED, f"the {name.replace('_', ' ')} is no UID")
         reason = profile.refused_class(self["sop_class"])
         if reason:
             raise Refused(Reason.OBJECT_CLASS, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -133,6 +134,8 @@ def opened(path: Path, profile: Profile) -> Iterator[Instance]:
     except OSError as error:
         raise Refused(Reason.LINK if path.is_symlink() else Reason.DAMAGED, error.strerror or "") from error
     with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Refused(Reason.NOT_DICOM, "no file with bytes in it")
         source = Source(file.fileno())
         meta, start = read_meta(source)
         syntax = syntax_of(meta)

@@ -66,13 +66,24 @@ class Cleaner:
     def _cleaned(self, text: str, patterns: bool) -> str:
         if UNREADABLE in text:
             return REMOVED
-        cleaned = self._known.sub(" ", text) if self._known else text
-        for pattern in self._rules.patterns if patterns else ():
-            cleaned = pattern.sub(" ", cleaned)
-        if cleaned == text:
+        cuts = [self._known] if self._known else []
+        cuts += self._rules.patterns if patterns else ()
+        # All look at the text as it was: what one takes out must not change what another sees.
+        spans = sorted(match.span() for pattern in cuts for match in pattern.finditer(text))
+        if not spans:
             return text
+        cleaned = _without(text, spans)
         cleaned = GAPS.sub(" ", cleaned).strip(EDGES)
         return cleaned if any(c.isalnum() for c in cleaned) else REMOVED
+
+
+def _without(text: str, spans: list[tuple[int, int]]) -> str:
+    """The text with a blank in the place of each span; spans are sorted by their beginning and may overlap."""
+    kept, at = [], 0
+    for start, end in spans:
+        kept.append(text[at:start])
+        at = max(at, end)
+    return " ".join([*kept, text[at:]])
 
 
 def _known_pattern(known: Known, vocabulary: frozenset[str]) -> re.Pattern[str] | None:
