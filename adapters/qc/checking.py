@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from adapters.qc import fastq, pairs, wording
-from adapters.qc import tally as t_
+from adapters.qc import pairs
 from adapters.qc.detection import HEAD, Detected, claimed, container, content, open_regular
 from adapters.qc.duplicates import new_seed
+from adapters.qc.engines import engine
 from adapters.qc.errors import CannotCheck, UnsupportedFormat
-from adapters.qc.fastq import Checked, Limits
 from adapters.qc.findings import Finding, Place
 from adapters.qc.layout import Layout, role, sets
-from adapters.qc.profile import ILLUMINA, profile
+from adapters.qc.outcome import Engine, Limits, Outcome
+from adapters.qc.profile import ILLUMINA
 from adapters.qc.report import FileReport, Report, SetReport
 from adapters.qc.rules import Rules, rules
 from adapters.qc.source import Source
@@ -34,6 +34,7 @@ class Options:
     """How files are checked."""
 
     layout: Layout = "auto"
+    engine: Engine = field(default_factory=lambda: engine("kernel"))
     limits: Limits = field(default_factory=Limits)
     rules: Rules = field(default_factory=rules)
     seed: Keys = field(default_factory=new_seed)
@@ -54,7 +55,7 @@ def _check_set(paths: Sequence[Path], options: Options, progress: Progress) -> S
             report, checked = _guarded(path, options, progress)
             reports.append(report)
             if checked:
-                stack.callback(checked.names.close)
+                stack.callback(checked.close)
                 passed.append((report, checked))
         made = SetReport(reports, "single" if len(paths) == 1 else "paired" if len(paths) == 2 else "set")
         if len(passed) == len(paths):
@@ -62,8 +63,8 @@ def _check_set(paths: Sequence[Path], options: Options, progress: Progress) -> S
     return made
 
 
-def _guarded(path: Path, options: Options, progress: Progress) -> tuple[FileReport, Checked | None]:
-    report = FileReport(path, engine="kernel")
+def _guarded(path: Path, options: Options, progress: Progress) -> tuple[FileReport, Outcome | None]:
+    report = FileReport(path, engine=options.engine.name)
     began = time.monotonic()
     try:
         with open_regular(path) as file:
@@ -94,7 +95,7 @@ def detect(file: BinaryIO) -> Detected:
     return Detected(stored, content(head))
 
 
-def _check_file(file: BinaryIO, report: FileReport, options: Options, progress: Progress) -> Checked | None:
+def _check_file(file: BinaryIO, report: FileReport, options: Options, progress: Progress) -> Outcome | None:
     found = detect(file)
     report.container, report.format = found.container, found.format
     promised = claimed(report.path.name)
@@ -102,16 +103,12 @@ def _check_file(file: BinaryIO, report: FileReport, options: Options, progress: 
     report.findings += _name_findings(found, promised, report.size)
     if found.format != "fastq":
         return None
-    checked = fastq.check(file, found.container, options.seed, options.limits, lambda n: progress(report.path, n))
-    try:
-        report.reads, report.bases = int(checked.tally.state[t_.RECORDS]), int(checked.tally.state[t_.BASES])
-        report.profile = profile(checked.tally, checked.totals)
-        report.findings += _content_findings(checked, report.profile, options.rules)
-        report.findings += fastq.duplicate_finding(fastq.repeated(file, found.container, options.seed, checked))
-    except BaseException:
-        checked.names.close()
-        raise
-    return checked
+    outcome = options.engine.check(
+        file, found.container, options.seed, options.limits, lambda read: progress(report.path, read)
+    )
+    report.reads, report.bases, report.profile = outcome.reads, outcome.bases, outcome.profile
+    report.findings += _content_findings(outcome, options.rules)
+    return outcome
 
 
 def _unsupported(path: Path, found: Detected, promised: str | None) -> None:
@@ -145,24 +142,20 @@ def _name_findings(found: Detected, promised: tuple[tuple[str, ...], str | None]
     return made
 
 
-def _content_findings(checked: Checked, numbers: dict[str, object], wanted: Rules) -> list[Finding]:
+def _content_findings(outcome: Outcome, wanted: Rules) -> list[Finding]:
     made = []
-    if checked.fault:
-        place = Place(detail=f"byte {checked.fault.byte:,} of the stored file: {checked.fault.reason}")
-        made.append(Finding(checked.fault.kind, 1, "files", _FAULTS[checked.fault.kind], (place,)))
-    cut = checked.fault is not None and checked.fault.kind in TRUNCATIONS
-    made += [one for one in wording.record_findings(checked.tally) if not (cut and one.kind == "partial-record")]
-    made += wording.line_end_findings(checked.tally)
-    if numbers["quality_offset"] == ILLUMINA:
+    if outcome.fault:
+        place = Place(detail=f"byte {outcome.fault.byte:,} of the stored file: {outcome.fault.reason}")
+        made.append(Finding(outcome.fault.kind, 1, "files", _FAULTS[outcome.fault.kind], (place,)))
+    cut = outcome.fault is not None and outcome.fault.kind in TRUNCATIONS
+    made += [one for one in outcome.findings if not (cut and one.kind == "partial-record")]
+    if outcome.quality_offset == ILLUMINA:
         said = "qualities are encoded with an offset of 64 (Illumina 1.3 to 1.7); 33 is wanted"
-        made.append(Finding("quality-encoding", checked.tally.means.sum().item(), "reads", said))
-    for kind, share, least in (
-        ("acgtu-share", numbers["acgtu_share"], wanted.acgtu_share),
-        ("q30-share", numbers["reads_q30_share"], wanted.q30_share),
-    ):
-        if isinstance(share, float) and share < least:
-            said = f"{_SHARES[kind]}: {share:.2%}, wanted are {least:.2%}"
-            made.append(Finding(kind, 1, "files", said))
+        made.append(Finding("quality-encoding", outcome.reads, "reads", said))
+    for kind, share in outcome.shares.items():
+        least: float = getattr(wanted, kind.replace("-", "_"))
+        if share is not None and share < least:
+            made.append(Finding(kind, 1, "files", f"{_SHARES[kind]}: {share:.2%}, wanted are {least:.2%}"))
     return made
 
 
@@ -177,7 +170,7 @@ _SHARES: Final = {
 }
 
 
-def _compare(made: SetReport, passed: list[tuple[FileReport, Checked]], options: Options) -> None:
+def _compare(made: SetReport, passed: list[tuple[FileReport, Outcome]], options: Options) -> None:
     """Findings of the set."""
     if len(passed) == 1:
         _compare_single(made, *passed[0], options)
@@ -185,15 +178,15 @@ def _compare(made: SetReport, passed: list[tuple[FileReport, Checked]], options:
     first, one = passed[0]
     made.findings += pairs.count_finding([(report.path.name, report.reads) for report, _ in passed])
     for report, other in passed[1:]:
-        found = pairs.compare(one.names.spool, other.names.spool)
+        found = pairs.compare(one.names, other.names)
         made.findings += pairs.order_finding(found, f"{first.path.name} and {report.path.name}")
     for number, (report, checked) in enumerate(passed, 1):
         expected = number if len(passed) == 2 else {"R1": 1}.get(role(report.path))
-        made.findings += pairs.marker_finding(report.path.name, checked.tally.markers, expected)
+        made.findings += pairs.marker_finding(report.path.name, checked.markers, expected)
 
 
-def _compare_single(made: SetReport, report: FileReport, checked: Checked, options: Options) -> None:
-    spool, markers = checked.names.spool, checked.tally.markers
+def _compare_single(made: SetReport, report: FileReport, checked: Outcome, options: Options) -> None:
+    spool, markers = checked.names, checked.markers
     if options.layout != "interleaved" and not (options.layout == "auto" and pairs.is_interleaved(spool, markers)):
         made.findings += pairs.marker_finding(report.path.name, markers, None)
         return

@@ -5,6 +5,7 @@ Compiled code is kept in the user's cache folder, so that an installation that n
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,18 @@ import numba
 P = ParamSpec("P")
 R = TypeVar("R")
 
-if not os.environ.get("NUMBA_CACHE_DIR"):
-    _cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    # Numba makes its settings at import, unseen by the type checker.
-    setattr(numba.config, "CACHE_DIR", str(_cache / "gsanode" / "numba"))  # noqa: B010
+
+def _sources() -> str:
+    """Digest of this package: a kernel that calls another is compiled with it, which numba's own cache overlooks."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+_cache = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"))
+# Numba makes its settings at import, unseen by the type checker.
+setattr(numba.config, "CACHE_DIR", str(_cache / "gsanode" / f"numba-{_sources()}"))  # noqa: B010
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:

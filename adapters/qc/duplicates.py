@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
 
 from adapters.qc.bloom import BITS_PER_KEY, BloomFilter, size
+from adapters.qc.outcome import MEMORY
+from adapters.qc.repeats import Repeat, Repeated
 from adapters.qc.representatives import COUNT, LINE, RECORD, Representatives
-from adapters.qc.spool import Spool, part_of, partitioned
+from adapters.qc.spool import PARTS, Spool, in_parts, part_of
 from adapters.qc.table import NONE, KeyTable, count_all
 from adapters.qc.tally import FIRSTS, Bytes, Ints, Keys
 
-MEMORY: Final = 256 << 20
-"""Bytes that filter, candidates and names may take, unless told otherwise."""
 NAME_COST: Final = 160
 """Bytes that one distinct name takes in memory, about."""
 ALL_BITS: Final = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
@@ -33,26 +33,6 @@ ALL_BITS: Final = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 def new_seed(bits: np.uint64 = ALL_BITS) -> Keys:
     """A seed for the hashes of one run, so that no file can be made to collide; ``bits`` of a key are kept."""
     return np.array([secrets.randbits(64), bits], np.uint64)
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """A read with the name of an earlier one. Records and lines are 1-based."""
-
-    name: str
-    record: int
-    line: int
-    first_record: int
-    first_line: int
-
-
-@dataclass(slots=True)
-class Repeated:
-    """How many reads repeat a name of an earlier read, how many names that are, and the first of them in the file."""
-
-    reads: int = 0
-    names: int = 0
-    first: list[Repeat] = field(default_factory=list)
 
 
 class Membership(Protocol):
@@ -134,14 +114,9 @@ class Names:
         return (KeyTable(repeated), len(repeated)) if len(repeated) else None
 
     def _sorted(self) -> tuple[Membership, int] | None:
-        wanted = -(-self.spool.rows * 8 // max(1, self.memory // 4))
-        parts = 1 << max(0, (wanted - 1).bit_length())
         found = Spool(self.folder)
-        for part in partitioned(self.spool, parts, self.folder):
-            rows = np.sort(np.concatenate([np.zeros(0, np.uint64), *part.read()]))
-            part.close()
-            again = rows[1:][rows[1:] == rows[:-1]]
-            found.write(np.unique(again[again != 0]))
+        for part in in_parts(self.spool, self.memory // 4, self.folder):
+            found.write(repeated_keys(part))
         if not found.rows:
             return None
         if found.rows * 24 <= self.memory // 4:
@@ -158,7 +133,7 @@ class Names:
         if found is None:
             return result
         members, count = found
-        parts = 1 << max(0, (-(-count * NAME_COST // max(1, self.memory // 4)) - 1).bit_length())
+        parts = min(PARTS, 1 << max(0, (-(-count * NAME_COST // (self.memory // 4)) - 1).bit_length()))
         if parts == 1:
             _meet(read(members), Representatives(count), result)
         else:
@@ -188,6 +163,17 @@ def _meet(reads: Iterator[Named], known: Representatives, result: Repeated) -> N
         result.first.sort(key=lambda repeat: repeat.record)
         del result.first[FIRSTS:]
     result.names += int(np.count_nonzero(known.info[: known.used[0], COUNT] > 1))
+
+
+def repeated_keys(part: Spool) -> Keys:
+    """Keys that occur more than once. Memory grows with the different keys: one key a billion times takes none."""
+    once = np.zeros(0, np.uint64)
+    again = once
+    for rows in part.read():
+        keys, counts = np.unique(rows[rows != 0], return_counts=True)
+        again = np.union1d(again, np.union1d(keys[counts > 1], np.intersect1d(once, keys, assume_unique=True)))
+        once = np.union1d(once, keys)
+    return again
 
 
 class _NameSpool:

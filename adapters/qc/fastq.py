@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -11,14 +11,17 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from adapters.qc import tally as t_
+from adapters.qc import wording
 from adapters.qc.detection import Container
-from adapters.qc.duplicates import MEMORY, Membership, Named, Names, Repeated
+from adapters.qc.duplicates import Membership, Named, Names
 from adapters.qc.errors import ChangedWhileRead
-from adapters.qc.findings import Finding, Place
 from adapters.qc.framing import places
 from adapters.qc.kernel import check_block
+from adapters.qc.kinds import KINDS
 from adapters.qc.naming import name_block
-from adapters.qc.profile import Totals
+from adapters.qc.outcome import Limits, Outcome, Progress
+from adapters.qc.profile import Totals, profile
+from adapters.qc.repeats import Repeated
 from adapters.qc.source import Fault, Source
 from adapters.qc.stitched import read_all
 from adapters.qc.tally import Bytes, Keys, Tally, tally
@@ -27,17 +30,6 @@ RECORDS_AT_ONCE: Final = 1 << 15
 EMPTIED_AFTER: Final = 1 << 30
 """Bytes of text after which the 32-bit counts are added up: none can have overflowed."""
 MARGIN: Final = 1.1
-
-Progress = Callable[[int], None]
-"""Told how many bytes of the stored file were read since it was told last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Where names are kept on disk, and how many bytes of memory their check may take."""
-
-    folder: Path | None = None
-    memory: int = MEMORY
 
 
 @dataclass(slots=True)
@@ -51,13 +43,45 @@ class Checked:
     identity: tuple[int, ...]
 
 
+class Kernel:
+    """The engine of every day."""
+
+    name = "kernel"
+    claims = frozenset(KINDS)
+
+    def check(self, file: BinaryIO, container: Container, seed: Keys, limits: Limits, progress: Progress) -> Outcome:
+        """Check an open file, whole: once, and a second time if names may be duplicates."""
+        checked = first_pass(file, container, seed, limits, progress)
+        try:
+            again = repeated(file, container, seed, checked)
+        except BaseException:
+            checked.names.close()
+            raise
+        numbers = profile(checked.tally, checked.totals)
+        return Outcome(
+            reads=numbers["reads"],
+            bases=numbers["bases"],
+            findings=[
+                *wording.record_findings(checked.tally),
+                *wording.line_end_findings(checked.tally),
+                *wording.duplicate_finding(again),
+            ],
+            quality_offset=numbers["quality_offset"],
+            shares={"acgtu-share": numbers["acgtu_share"], "q30-share": numbers["reads_q30_share"]},
+            fault=checked.fault,
+            names=checked.names.spool,
+            markers=checked.tally.markers,
+            profile=numbers,
+        )
+
+
 def identity(file: BinaryIO) -> tuple[int, ...]:
     """What tells that a file is still the same and unchanged."""
     status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def check(file: BinaryIO, container: Container, seed: Keys, limits: Limits, progress: Progress) -> Checked:
+def first_pass(file: BinaryIO, container: Container, seed: Keys, limits: Limits, progress: Progress) -> Checked:
     """First pass over an open file, from its beginning.
 
     :raises ChangedWhileRead: if the file changed under the check.
@@ -161,19 +185,3 @@ def _rows(first: int, chosen: t_.Ints, found: t_.Ints) -> t_.Ints:
     rows[:, 3] = found[chosen, 0]
     rows[:, 4] = found[chosen, 1] - found[chosen, 0]
     return rows
-
-
-def duplicate_finding(found: Repeated) -> list[Finding]:
-    """The finding of duplicate names."""
-    if not found.reads:
-        return []
-    message = f"reads have the name of an earlier read ({found.names:,} different names)"
-    places_ = tuple(
-        Place(
-            repeat.record,
-            repeat.line,
-            detail=f"{repeat.name} is also read {repeat.first_record:,} (line {repeat.first_line:,})",
-        )
-        for repeat in found.first
-    )
-    return [Finding("duplicate-name", found.reads, "reads", message, places_)]

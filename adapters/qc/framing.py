@@ -118,7 +118,10 @@ def judge(buf: Bytes, at: Ints, found: int, end: int) -> tuple[int, int]:
         return PARTIAL, 4
     if fits + int(same_length(at, 0)) >= 2 or (fits >= 1 and anchor):
         return RECORD, 4
-    return DROP, 1
+    line = 1
+    while line < found and not begins(buf, at, line, AT):
+        line += 1
+    return DROP, line
 
 
 @compiled

@@ -8,8 +8,9 @@ from adapters.qc import kinds
 from adapters.qc import tally as t_
 from adapters.qc.compiled import compiled
 from adapters.qc.framing import AT, DROP, END, NEWLINE, NEXT, PARTIAL, PLUS, RECORD, START, begins, next_item
-from adapters.qc.names import base_end, digest, marker, token_end
+from adapters.qc.names import SPACE, TAB, base_end, digest, marker, token_end
 from adapters.qc.tally import Bytes, Ints, Keys, Tally
+from adapters.qc.words import first_odd, total
 
 UNALLOWED = 8
 SEQUENCE_PREFIX = 64
@@ -27,6 +28,8 @@ def _codes() -> Bytes:
 
 CODE = _codes()
 OTHER = 7
+LAST = np.uint8(127)
+"""Column of the qualities for every byte that is none."""
 
 
 @compiled
@@ -120,31 +123,20 @@ def count_part(buf: Bytes, start: int, stop: int, counts: np.ndarray) -> tuple[n
 @compiled
 def count_qualities(buf: Bytes, start: int, n: int, t: Tally) -> None:
     """Count the qualities by cycle, and the read's mean."""
-    low = np.uint8(255)
-    high = np.uint8(0)
-    total = 0
-    for i in range(start, start + n):
-        q = buf[i]
-        low = min(low, q)
-        high = max(high, q)
-        total += q
+    summed, strange = total(buf, start, start + n)
     for i in range(min(n, t_.CYCLES)):
-        t.qualities[i, buf[start + i] & np.uint8(127)] += np.uint32(1)
+        t.qualities[i, min(buf[start + i], LAST)] += np.uint32(1)
     i = t_.CYCLES
     while i < n:
         r = row(i)
         stop = min(n, i + t_.CYCLES // 2)
         for k in range(start + i, start + stop):
-            t.qualities[r, buf[k] & np.uint8(127)] += np.uint32(1)
+            t.qualities[r, min(buf[k], LAST)] += np.uint32(1)
         i = stop
-    t.means[min(127, total // n)] += 1
-    t.state[t_.LOWEST] = min(t.state[t_.LOWEST], int(low))
-    t.state[t_.HIGHEST] = max(t.state[t_.HIGHEST], int(high))
-    if low < 33 or high > 126:
-        for i in range(start, start + n):
-            if buf[i] < 33 or buf[i] > 126:
-                note(t, kinds.QUALITY_RANGE, 3, i, i - start + 1, int(buf[i]))
-                break
+    t.means[min(127, summed // n)] += 1
+    if strange:
+        i = first_odd(buf, start, start + n)
+        note(t, kinds.QUALITY_RANGE, 3, i, i - start + 1, int(buf[i]))
 
 
 @compiled
@@ -195,18 +187,18 @@ def check_name(buf: Bytes, start: int, end: int, t: Tally, seed: Keys) -> np.uin
     if begin == start:
         note(t, kinds.AT_SIGN, 0, start, 1, int(buf[start]) if end > start else kinds.EOF_BYTE)
     stop = token_end(buf, begin, end)
-    for i in range(begin, end):
-        c = buf[i]
-        if (c < 33 or c > 126) and (i < stop or (c != 32 and c != 9)):
-            note(t, kinds.NAME_CHARACTERS, 0, i, i - start + 1, int(c))
-            break
+    i = first_odd(buf, begin, end)
+    while i < end and (buf[i] == SPACE or buf[i] == TAB):
+        i = first_odd(buf, i + 1, end)
+    if i < end:
+        note(t, kinds.NAME_CHARACTERS, 0, i, i - start + 1, int(buf[i]))
     base = base_end(buf, begin, stop)
     if stop == begin:
-        note(t, kinds.NAME_EMPTY, 0, start, 2, 0)
+        note(t, kinds.NAME_EMPTY, 0, start, 1, 0)
         t.state[t_.UNNAMED] += 1
         return np.uint64(0)
     if base - begin > kinds.NAME_LIMIT:
-        note(t, kinds.NAME_LENGTH, 0, start, kinds.NAME_LIMIT + 2, base - begin)
+        note(t, kinds.NAME_LENGTH, 0, start, 1, base - begin)
     mark = marker(buf, begin, stop, end)
     t.markers[mark] += 1
     key = (digest(buf, begin, base, seed[0]) & seed[1] & ~np.uint64(3)) | np.uint64(mark)
@@ -230,7 +222,7 @@ def check_plus(buf: Bytes, at: Ints, t: Tally) -> None:
                 same = False
                 break
     if not same:
-        note(t, kinds.PLUS_NAME, 2, start, 2, end - start - 1)
+        note(t, kinds.PLUS_NAME, 2, start, 1, end - start - 1)
 
 
 @compiled

@@ -12,6 +12,7 @@ import numpy as np
 
 from adapters.qc.compiled import compiled
 from adapters.qc.tally import Bytes
+from adapters.qc.words import first_odd, load
 
 SPACE: Final = 32
 TAB: Final = 9
@@ -28,10 +29,10 @@ _1: Final = 49
 @compiled
 def token_end(buf: Bytes, start: int, end: int) -> int:
     """End of the name that begins at ``start``: the first blank or tab, or ``end``."""
-    for i in range(start, end):
-        if buf[i] == SPACE or buf[i] == TAB:
-            return i
-    return end
+    i = first_odd(buf, start, end)
+    while i < end and buf[i] != SPACE and buf[i] != TAB:
+        i = first_odd(buf, i + 1, end)
+    return i
 
 
 @compiled
@@ -53,21 +54,6 @@ def base_end(buf: Bytes, start: int, stop: int) -> int:
 
 
 @compiled
-def word(buf: Bytes, i: int) -> np.uint64:
-    """Eight bytes at ``i``, little-endian."""
-    return (
-        np.uint64(buf[i])
-        | np.uint64(buf[i + 1]) << np.uint64(8)
-        | np.uint64(buf[i + 2]) << np.uint64(16)
-        | np.uint64(buf[i + 3]) << np.uint64(24)
-        | np.uint64(buf[i + 4]) << np.uint64(32)
-        | np.uint64(buf[i + 5]) << np.uint64(40)
-        | np.uint64(buf[i + 6]) << np.uint64(48)
-        | np.uint64(buf[i + 7]) << np.uint64(56)
-    )
-
-
-@compiled
 def mixed(h: np.uint64, w: np.uint64) -> np.uint64:
     """One round."""
     w *= _B
@@ -82,7 +68,7 @@ def digest(buf: Bytes, start: int, stop: int, seed: np.uint64) -> np.uint64:
     h = seed ^ (np.uint64(stop - start) * _A)
     i = start
     while i + 8 <= stop:
-        h = mixed(h, word(buf, i))
+        h = mixed(h, load(buf, i))
         i += 8
     rest = np.uint64(0)
     while i < stop:

@@ -48,11 +48,13 @@ def encoding(lowest: int, highest: int) -> int:
 def profile(tally: Tally, totals: Totals) -> dict[str, Any]:
     """All profiles of a file."""
     state = tally.state
-    offset = encoding(int(state[t_.LOWEST]), int(state[t_.HIGHEST]))
     reads, bases = int(state[t_.RECORDS]), int(state[t_.BASES])
     by_code = totals.bases.sum(axis=0)
     by_quality = totals.qualities.sum(axis=0)
     measured = int(by_quality.sum())
+    occurring = np.flatnonzero(by_quality[:127] * (np.arange(127) >= SANGER))
+    lowest, highest = (int(occurring[0]), int(occurring[-1])) if len(occurring) else (SANGER, SANGER)
+    offset = encoding(lowest, highest)
     counted = max(1, int(by_code.sum()))
     return {
         "reads": reads,
@@ -62,8 +64,8 @@ def profile(tally: Tally, totals: Totals) -> dict[str, Any]:
         "mean_length": round(bases / reads, 2) if reads else 0.0,
         "n50": _n50(tally.lengths),
         "quality_offset": offset,
-        "lowest_quality": int(state[t_.LOWEST]) if measured else None,
-        "highest_quality": int(state[t_.HIGHEST]) if measured else None,
+        "lowest_quality": lowest - offset if measured else None,
+        "highest_quality": highest - offset if measured else None,
         "gc_share": _share(int(by_code[1] + by_code[2]), int(by_code[:4].sum())),
         "acgtu_share": _share(int(by_code[:4].sum()), counted),
         "n_share": _share(int(by_code[4]), counted),

@@ -28,7 +28,7 @@ BLOCK: Final = 1 << 21
 """Bytes of decompressed text in a block."""
 ROOM: Final = 1 << 16
 """Bytes kept free before a block for the end of the block before it."""
-LONGEST_RECORD: Final = 1 << 29
+LONGEST_RECORD: Final = 1 << 28
 """Bytes of the longest record that is checked."""
 AHEAD: Final = 2
 

@@ -17,6 +17,9 @@ CHUNK: Final = 1 << 17
 """Items read at a time."""
 
 
+PARTS: Final = 256
+"""Most files that a spool is split into at once."""
+LEVELS: Final = 3
 KEY: Final = np.dtype(np.uint64)
 
 
@@ -77,26 +80,26 @@ def _exactly(file: IO[bytes], wanted: int) -> bytes:
     return data
 
 
-def partitioned(spool: Spool, parts: int, folder: Path | None) -> list[Spool]:
-    """Rows of a spool of keys, sorted into ``parts`` (a power of two) spools by the highest bits of the key."""
+def in_parts(spool: Spool, bytes_: int, folder: Path | None, level: int = 0) -> Iterator[Spool]:
+    """A spool of keys as spools of about ``bytes_`` each, so that equal keys are in one; each is closed after use."""
+    wanted = -(-spool.rows * KEY.itemsize // bytes_)
+    if wanted <= 1 or level == LEVELS:
+        yield spool
+        return
+    parts = min(PARTS, 1 << (wanted - 1).bit_length())
     made = [Spool(folder) for _ in range(parts)]
     for keys in spool.read():
-        for part, rows in split(keys, parts):
-            made[part].write(rows)
-    return made
+        of = part_of(keys, parts, level)
+        order = np.argsort(of, kind="stable")
+        ends = np.searchsorted(of[order], np.arange(parts + 1))
+        for part in range(parts):
+            if ends[part] < ends[part + 1]:
+                made[part].write(keys[order[ends[part] : ends[part + 1]]])
+    for one in made:
+        yield from in_parts(one, bytes_, folder, level + 1)
+        one.close()
 
 
-def split(keys: Keys, parts: int) -> Iterator[tuple[int, Keys]]:
-    """The parts of ``keys`` by their highest bits."""
-    of = part_of(keys, parts)
-    order = np.argsort(of, kind="stable")
-    ends = np.searchsorted(of[order], np.arange(parts + 1))
-    for part in range(parts):
-        if ends[part] < ends[part + 1]:
-            yield part, keys[order[ends[part] : ends[part + 1]]]
-
-
-def part_of(keys: Keys, parts: int) -> NDArray[np.uint64]:
-    """Part of each key."""
-    bits = parts.bit_length() - 1
-    return keys >> np.uint64(64 - bits) if bits else np.zeros(len(keys), np.uint64)
+def part_of(keys: Keys, parts: int, level: int = 0) -> NDArray[np.int64]:
+    """Part of each key, by eight of its bits for each level; ``parts`` is a power of two up to :data:`PARTS`."""
+    return (keys >> np.uint64(56 - 8 * level)).astype(np.int64) & (PARTS - 1) & (parts - 1)

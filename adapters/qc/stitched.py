@@ -20,8 +20,15 @@ def read_all(source: Source, read: Read) -> Iterator[Block]:
     :raises CannotCheck: if a record is longer than :data:`LONGEST_RECORD`.
     """
     rest = np.empty(0, np.uint8)
+    waiting: list[Block] = []
     for block in blocks(source):
-        text, start, end = _joined(rest, block)
+        waiting.append(block)
+        # A record longer than a block is tried again only when twice as much of it is there.
+        if sum(part.end - part.start for part in waiting) < len(rest):
+            yield block
+            continue
+        text, start, end = _joined(rest, waiting)
+        waiting.clear()
         start = read(text, start, end, False)
         if end - start > LONGEST_RECORD:
             raise CannotCheck(
@@ -30,13 +37,15 @@ def read_all(source: Source, read: Read) -> Iterator[Block]:
             )
         rest = text[start:end].copy() if end - start < ROOM else text[start:end]
         yield block
-    read(rest, 0, len(rest), True)
+    text, start, end = _joined(rest, waiting)
+    read(text, start, end, True)
 
 
-def _joined(rest: Bytes, block: Block) -> tuple[Bytes, int, int]:
-    if len(rest) <= block.start:
+def _joined(rest: Bytes, following: list[Block]) -> tuple[Bytes, int, int]:
+    if len(following) == 1 and len(rest) <= following[0].start:
+        block = following[0]
         start = block.start - len(rest)
         block.text[start : block.start] = rest
         return block.text, start, block.end
-    text = np.concatenate((rest, block.text[block.start : block.end]))
+    text = np.concatenate((rest, *(block.text[block.start : block.end] for block in following)))
     return text, 0, len(text)

@@ -39,14 +39,12 @@ LAST_WAS_DROPPED: Final = 6
 BASES: Final = 7
 SHORTEST: Final = 8
 LONGEST: Final = 9
-LOWEST: Final = 10
-HIGHEST: Final = 11
-SAMPLE_BITS: Final = 12
-SAMPLED: Final = 13
-FIRST_CRLF: Final = 14
-FIRST_LF: Final = 15
-UNNAMED: Final = 16
-STATES: Final = 17
+SAMPLE_BITS: Final = 10
+SAMPLED: Final = 11
+FIRST_CRLF: Final = 12
+FIRST_LF: Final = 13
+UNNAMED: Final = 14
+STATES: Final = 15
 
 
 class Position(NamedTuple):
@@ -93,6 +91,5 @@ def tally() -> Tally:
         sample_counts=np.zeros(SAMPLE_SLOTS, np.int64),
     )
     made.state[SHORTEST] = np.iinfo(np.int64).max
-    made.state[LOWEST] = 255
     made.state[FIRST_CRLF] = made.state[FIRST_LF] = -1
     return made

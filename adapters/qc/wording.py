@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from adapters.qc import kinds
 from adapters.qc import tally as t_
 from adapters.qc.findings import Finding, Place
+from adapters.qc.repeats import Repeated
 from adapters.qc.tally import Position, Tally
 
 MESSAGES: Final[dict[str, tuple[str, str]]] = {
@@ -27,16 +29,23 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
 
 
 def record_findings(tally: Tally) -> list[Finding]:
-    """Findings of the kernel, in its order."""
+    """Findings of the kernel."""
+    counts = {kind: int(count) for kind, count in enumerate(tally.counts) if count}
+    first = {
+        kind: [Position(*map(int, row)) for row in tally.firsts[kind, : min(count, t_.FIRSTS)]]
+        for kind, count in counts.items()
+    }
+    return worded(counts, first)
+
+
+def worded(counts: Mapping[int, int], first: Mapping[int, Sequence[Position]]) -> list[Finding]:
+    """Findings of counts and first positions, by number of the kind."""
     found = []
     for number, kind in enumerate(kinds.RECORD_KINDS):
-        count = int(tally.counts[number])
-        if not count:
-            continue
-        positions = [Position(*map(int, row)) for row in tally.firsts[number, : min(count, t_.FIRSTS)]]
-        unit, message = MESSAGES[kind]
-        places = tuple(Place.of(position, detail(number, position)) for position in positions)
-        found.append(Finding(kind, count, unit, message, places))
+        if number in counts:
+            places = tuple(Place.of(position, detail(number, position)) for position in first[number])
+            unit, message = MESSAGES[kind]
+            found.append(Finding(kind, counts[number], unit, message, places))
     return found
 
 
@@ -60,14 +69,36 @@ def character(value: int) -> str:
 
 
 def line_end_findings(tally: Tally) -> list[Finding]:
-    """CRLF line ends, all or some."""
-    crlf, lf = int(tally.state[t_.CRLF]), int(tally.state[t_.LF])
-    if not crlf:
+    """Line ends as the kernel counted them."""
+    state = [int(value) for value in tally.state]
+    return line_ends((state[t_.CRLF], state[t_.FIRST_CRLF]), (state[t_.LF], state[t_.FIRST_LF]))
+
+
+def line_ends(crlf: Sequence[int], lf: Sequence[int]) -> list[Finding]:
+    """CR LF line ends, all or some; both are given as (lines, first line)."""
+    if not crlf[0]:
         return []
-    if not lf:
-        return [Finding("crlf", crlf, "lines", "lines end with CR LF", (Place(line=int(tally.state[t_.FIRST_CRLF])),))]
+    if not lf[0]:
+        return [Finding("crlf", crlf[0], "lines", "lines end with CR LF", (Place(line=crlf[1]),))]
     places = (
-        Place(line=int(tally.state[t_.FIRST_CRLF]), detail=f"the first of {crlf:,} that end with CR LF"),
-        Place(line=int(tally.state[t_.FIRST_LF]), detail=f"the first of {lf:,} that end with LF"),
+        Place(line=crlf[1], detail=f"the first of {crlf[0]:,} that end with CR LF"),
+        Place(line=lf[1], detail=f"the first of {lf[0]:,} that end with LF"),
     )
-    return [Finding("mixed-line-ends", min(crlf, lf), "lines", "some lines end with CR LF and some with LF", places)]
+    said = "some lines end with CR LF and some with LF"
+    return [Finding("mixed-line-ends", min(crlf[0], lf[0]), "lines", said, places)]
+
+
+def duplicate_finding(found: Repeated) -> list[Finding]:
+    """The finding of duplicate names."""
+    if not found.reads:
+        return []
+    message = f"reads have the name of an earlier read ({found.names:,} different names)"
+    places_ = tuple(
+        Place(
+            repeat.record,
+            repeat.line,
+            detail=f"{repeat.name} is also read {repeat.first_record:,} (line {repeat.first_line:,})",
+        )
+        for repeat in found.first
+    )
+    return [Finding("duplicate-name", found.reads, "reads", message, places_)]

@@ -24,6 +24,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="write the report as JS
 TmpOption = Annotated[Path | None, typer.Option("--tmp", help="folder for names kept on disk", file_okay=False)]
 MemoryOption = Annotated[int, typer.Option("--memory", help="MB that the check of names may take", min=16)]
 
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="kernel; plain-set, pybloom-live, dnaio+rbloom: references")
+]
+
 
 @app.command()
 def qc(
@@ -32,19 +36,22 @@ def qc(
     as_json: JsonOption = False,
     tmp: TmpOption = None,
     memory: MemoryOption = 256,
+    engine: EngineOption = "kernel",
 ) -> None:
     """Check sequence files. Exit code: 0 clean, 1 findings, 2 something could not be checked."""
+    from adapters.qc import engines
     from adapters.qc.checking import Options
     from adapters.qc.documents import document
-    from adapters.qc.fastq import Limits
+    from adapters.qc.errors import EngineAbsent
     from adapters.qc.layout import InvalidLayout
+    from adapters.qc.outcome import Limits
 
     if layout not in ("auto", "single", "paired", "interleaved"):
         fail(f"--layout {layout}: allowed are auto, single, paired and interleaved")
-    options = Options(layout=layout, limits=Limits(tmp, memory << 20))  # type: ignore[arg-type]
     try:
-        report = run(paths, options)
-    except InvalidLayout as error:
+        limits = Limits(tmp, memory << 20)
+        report = run(paths, Options(layout=layout, engine=engines.engine(engine), limits=limits))  # type: ignore[arg-type]
+    except (InvalidLayout, engines.UnknownEngine, EngineAbsent) as error:
         fail(str(error))
     if as_json:
         typer.echo(json.dumps(document(report), indent=1))
