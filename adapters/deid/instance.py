@@ -63,7 +63,7 @@ class Instance:
         """Identifying values of this file."""
         known = Known()
         for element, charset in self._all(self.root, Charset()):
-            if element.items is None and element.vr in STRINGS and not element.tag >> 16 & 1:
+            if not element.tag >> 16 & 1 and element.vr in STRINGS and element.items is None:
                 known.note(self.profile, element.tag, element.vr, charset.decode(self.raw(element))[0])
         return known
 

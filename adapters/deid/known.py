@@ -26,6 +26,7 @@ class Known:
     names: set[str] = field(default_factory=set)
     phrases: set[str] = field(default_factory=set)
     numbers: set[int] = field(default_factory=set)
+    harmless: dict[tuple[str, bytes], bool] = field(default_factory=dict, compare=False)  # private values judged before
 
     def note(self, profile: Profile, tag: int, vr: str, text: str) -> None:
         """Remember the values of an element, if the profile takes them out."""

@@ -12,6 +12,8 @@ from tempfile import NamedTemporaryFile
 from adapters.deid.rewrite import Piece
 from adapters.deid.source import Source
 
+SMALL, MANY = 4096, 256  # bytes, and pieces, that are joined before they are written
+
 
 def written(target: Path, header: bytes, body: Iterable[bytes], claim: Callable[[str], None]) -> str:
     """Write a file whole or not at all; SHA-256 of its bytes, as hex digits.
@@ -39,11 +41,20 @@ def written(target: Path, header: bytes, body: Iterable[bytes], claim: Callable[
 
 def stretches(source: Source, pieces: Iterable[Piece]) -> Iterator[bytes]:
     """The bytes of pieces; stretches of the source a megabyte at a time."""
+    small: list[bytes] = []
     for piece in pieces:
         if isinstance(piece, bytes):
-            yield piece
+            small.append(piece)
+        elif piece[1] - piece[0] < SMALL:
+            small.append(source.read(piece[0], piece[1] - piece[0]))
         else:
+            yield b"".join(small)
+            small.clear()
             yield from source.chunks(*piece)
+        if len(small) > MANY:
+            yield b"".join(small)
+            small.clear()
+    yield b"".join(small)
 
 
 def deflated(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from adapters.deid.rules import NUMERIC, PrivateTag, Profile
 
 FORMATS = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
 MOST_BYTES = 4096  # of a value that is kept for being numeric: more may be anything
+MOST_JUDGED = 10_000  # values remembered
 PRINTABLE = re.compile(rb"[\x20-\x7e\x80-\xff]{4,}\0*")
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
@@ -48,7 +49,13 @@ class Keeper:
         """Whether a value is purely numeric and none of its numbers an identifier or a date."""
         if vr not in NUMERIC or len(raw) > MOST_BYTES:
             return False
-        return not any(map(self._tells, _numbers(vr, raw, order)))
+        judged = self._known.harmless
+        found = judged.get((vr + order, raw))
+        if found is None:
+            if len(judged) > MOST_JUDGED:
+                judged.clear()
+            found = judged[vr + order, raw] = not any(map(self._tells, _numbers(vr, raw, order)))
+        return found
 
     def _tells(self, number: float | None) -> bool:
         if number is None:

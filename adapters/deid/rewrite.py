@@ -129,12 +129,13 @@ class Rewriter:
     def _private(self, item: Item, charset: Charset) -> dict[int, Sequence[Piece]]:
         """The private elements that stay, and the creators of their blocks."""
         creators = {e.tag: e for e in item.elements if e.tag >> 16 & 1 and 0x10 <= e.tag & 0xFFFF <= 0xFF}
+        names = {tag: self._creator(element) for tag, element in creators.items()}
         kept: dict[int, Sequence[Piece]] = {}
         for element in item.elements:
-            block = element.tag & 0xFFFF0000 | element.tag >> 8 & 0xFF
-            if not element.tag >> 16 & 1 or block not in creators:
+            if not element.tag >> 16 & 1:
                 continue
-            creator = self._creator(creators[block])
+            block = element.tag & 0xFFFF0000 | element.tag >> 8 & 0xFF
+            creator = names.get(block)
             if creator is None:
                 continue
             tag = PrivateTag(creator, element.tag >> 16, element.tag & 0xFF)

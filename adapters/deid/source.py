@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from adapters.deid.errors import Reason, Refused
 
-WINDOW = 1 << 20
+WINDOW = 1 << 16
 COPIED = 1 << 20  # bytes copied at a time
 
 
