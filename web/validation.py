@@ -9,7 +9,7 @@ import jsonschema_rs
 import orjson
 from connexion.exceptions import BadRequestProblem, NonConformingResponseBody
 from connexion.jsonifier import Jsonifier
-from connexion.validators import MediaTypeDict
+from connexion.validators import MediaTypeDict, ParameterValidator
 from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBodyValidator
 
 Schema = dict[str, Any]
@@ -40,13 +40,30 @@ def compiled(schema: Schema) -> Any:
     return known[1]
 
 
-def complaint(schema: Schema, body: Any) -> str | None:
-    """What is wrong with ``body`` and where, or None."""
-    error = next(compiled(schema).iter_errors(body), None)
+def complaint(schema: Schema, value: Any, whole: str = "the body") -> str | None:
+    """What is wrong with ``value`` and where, or None; ``whole`` is what the value as a whole is called."""
+    error = next(compiled(schema).iter_errors(value), None)
     if error is None:
         return None
-    place = "/".join(str(step) for step in error.instance_path) or "the body"
+    place = "/".join(str(step) for step in error.instance_path) or whole
     return f"{place}: {error.message[:300]}"
+
+
+class Parameters(ParameterValidator):
+    """Validates path, query, header and cookie parameters; connexion's own compiles a schema for each value."""
+
+    @staticmethod
+    def validate_parameter(
+        parameter_type: str,
+        value: Any,
+        param: Schema,
+        param_name: str | None = None,  # noqa: ARG004 - connexion's signature
+    ) -> str | None:
+        """What is wrong with the value of one parameter, or None."""
+        named = f"{parameter_type} parameter {param['name']!r}"
+        if value is None:
+            return f"{named} is required" if param.get("required") else None
+        return complaint(param.get("schema", param), value, named)
 
 
 class RequestBody(JSONRequestBodyValidator):
@@ -97,5 +114,9 @@ class _Orjson:
         return orjson.loads(content)
 
 
-VALIDATORS = {"body": MediaTypeDict({"*/*json": RequestBody}), "response": MediaTypeDict({"*/*json": ResponseBody})}
+VALIDATORS = {
+    "parameter": Parameters,
+    "body": MediaTypeDict({"*/*json": RequestBody}),
+    "response": MediaTypeDict({"*/*json": ResponseBody}),
+}
 JSONIFIER = Jsonifier(json_=_Orjson)

@@ -231,3 +231,10 @@ async def test_probes_pages_docs_and_metrics(client: httpx.AsyncClient) -> None:
 async def test_a_contract_with_an_unanswered_operation_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LookupError, match="get_thing"):
         contracts.resolver(object()).resolve_function_from_operation_id("get_thing")
+
+
+async def test_a_wrong_parameter_is_named_with_what_is_allowed(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/plain/things/x?size=-1")
+    assert answer.status_code == 400
+    assert "query parameter 'size'" in answer.json()["detail"]
+    assert "minimum" in answer.json()["detail"]
