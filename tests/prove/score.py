@@ -13,7 +13,7 @@ from typing import Any
 import pydicom
 from pydicom.dataset import Dataset
 
-from tests.prove.planted import Check, Planted
+from tests.prove.key import Check, Planted
 
 ENCODINGS = ("utf-8", "gb18030", "latin-1")
 
