@@ -6,7 +6,7 @@ import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, get_args
 
 from adapters.qc.errors import NotAFile
 
@@ -109,6 +109,8 @@ def claimed(name: str) -> tuple[tuple[Container, ...], Format | None]:
     """Containers and format that a file's name promises; no format where its suffixes say nothing."""
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     containers: tuple[Container, ...] = ("plain",)
+    if not suffixes or (suffixes[-1] not in _SUFFIXES and suffixes[-1] not in _FORMATS):
+        return tuple(get_args(Container)), None
     if suffixes and suffixes[-1] in _SUFFIXES:
         containers = _SUFFIXES[suffixes.pop()]
     format_ = _FORMATS.get(suffixes[-1]) if suffixes else None

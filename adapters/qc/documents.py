@@ -1,4 +1,4 @@
-"""The report as data, in the published schema (``specs/qc-report.schema.json``)."""
+"""The report as data, in the published schema (``config/qc/report.schema.json``)."""
 
 from __future__ import annotations
 

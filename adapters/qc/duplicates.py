@@ -115,16 +115,12 @@ class Names:
 
     def _sorted(self) -> tuple[Membership, int] | None:
         found = Spool(self.folder)
-        for part in in_parts(self.spool, self.memory // 4, self.folder):
-            found.write(repeated_keys(part))
-        if not found.rows:
-            return None
-        if found.rows * 24 <= self.memory // 4:
-            return KeyTable(np.concatenate(list(found.read()))), found.rows
-        filter_ = BloomFilter(min(found.rows, self.memory // 4 * 8 // BITS_PER_KEY), grows=False)
-        for rows in found.read():
-            filter_.add(rows)
-        return filter_, found.rows
+        try:
+            for part in in_parts(self.spool, self.memory // 4, self.folder):
+                found.write(repeated_keys(part))
+            return (_members(found, self.memory // 4), found.rows) if found.rows else None
+        finally:
+            found.close()
 
     def repeated(self, read: Callable[[Membership], Iterator[Named]]) -> Repeated:
         """The duplicates; ``read`` goes over the file again and yields the reads whose key is a member."""
@@ -146,6 +142,16 @@ class Names:
         """Give disk and memory back."""
         self.spool.close()
         self.filter = None
+
+
+def _members(found: Spool, memory: int) -> Membership:
+    """The keys of a spool as a set, or where that is too large as a filter."""
+    if found.rows * 24 <= memory:
+        return KeyTable(np.concatenate(list(found.read())))
+    filter_ = BloomFilter(min(found.rows, memory * 8 // BITS_PER_KEY), grows=False)
+    for rows in found.read():
+        filter_.add(rows)
+    return filter_
 
 
 def _meet(reads: Iterator[Named], known: Representatives, result: Repeated) -> None:

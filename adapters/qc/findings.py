@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from adapters.qc.tally import Position
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -17,11 +15,6 @@ class Place:
     byte: int | None = None
     column: int | None = None
     detail: str = ""
-
-    @classmethod
-    def of(cls, position: Position, detail: str) -> Place:
-        """The place of a position of the kernel."""
-        return cls(position.record, position.line, position.byte, position.column, detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def profile(tally: Tally, totals: Totals) -> dict[str, Any]:
     occurring = np.flatnonzero(by_quality[:127] * (np.arange(127) >= SANGER))
     lowest, highest = (int(occurring[0]), int(occurring[-1])) if len(occurring) else (SANGER, SANGER)
     offset = encoding(lowest, highest)
-    counted = max(1, int(by_code.sum()))
+    counted = int(by_code.sum())
     return {
         "reads": reads,
         "bases": bases,

@@ -27,6 +27,9 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "partial-record": ("places", "the file ends within a read"),
 }
 
+CHARACTERS: Final = (kinds.AT_SIGN, kinds.PLUS_LINE, kinds.ALPHABET, kinds.QUALITY_RANGE, kinds.NAME_CHARACTERS)
+"""Kinds that are about one character."""
+
 
 def record_findings(tally: Tally) -> list[Finding]:
     """Findings of the kernel."""
@@ -43,16 +46,22 @@ def worded(counts: Mapping[int, int], first: Mapping[int, Sequence[Position]]) -
     found = []
     for number, kind in enumerate(kinds.RECORD_KINDS):
         if number in counts:
-            places = tuple(Place.of(position, detail(number, position)) for position in first[number])
+            places = tuple(place(number, position) for position in first[number])
             unit, message = MESSAGES[kind]
             found.append(Finding(kind, counts[number], unit, message, places))
     return found
 
 
+def place(kind: int, position: Position) -> Place:
+    """The place of a position; a column only where the finding is about one character."""
+    column = position.column if kind in CHARACTERS else None
+    return Place(position.record, position.line, position.byte, column, detail(kind, position))
+
+
 def detail(kind: int, position: Position) -> str:
     """What stands at a place."""
     value = position.value
-    if kind in (kinds.AT_SIGN, kinds.PLUS_LINE, kinds.ALPHABET, kinds.QUALITY_RANGE, kinds.NAME_CHARACTERS):
+    if kind in CHARACTERS:
         return "the line is empty" if value == kinds.EOF_BYTE else f"found {character(value)}"
     if kind == kinds.LENGTH:
         return f"sequence {position.column:,}, quality {value:,}"

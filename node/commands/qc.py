@@ -28,6 +28,12 @@ EngineOption = Annotated[
     str, typer.Option("--engine", help="kernel; plain-set, pybloom-live, dnaio+rbloom: references")
 ]
 
+XmlOption = Annotated[
+    Path | None, typer.Option("--xml", help="write the archive's XML report to this file", dir_okay=False)
+]
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="write a page with plots to this file", dir_okay=False)]
+LanguageOption = Annotated[str, typer.Option("--language", help="of the page: en or zh")]
+
 
 @app.command()
 def qc(
@@ -37,6 +43,9 @@ def qc(
     tmp: TmpOption = None,
     memory: MemoryOption = 256,
     engine: EngineOption = "kernel",
+    xml: XmlOption = None,
+    html: HtmlOption = None,
+    language: LanguageOption = "en",
 ) -> None:
     """Check sequence files. Exit code: 0 clean, 1 findings, 2 something could not be checked."""
     from adapters.qc import engines
@@ -48,11 +57,14 @@ def qc(
 
     if layout not in ("auto", "single", "paired", "interleaved"):
         fail(f"--layout {layout}: allowed are auto, single, paired and interleaved")
+    if language not in ("en", "zh"):
+        fail(f"--language {language}: allowed are en and zh")
     try:
         limits = Limits(tmp, memory << 20)
         report = run(paths, Options(layout=layout, engine=engines.engine(engine), limits=limits))  # type: ignore[arg-type]
     except (InvalidLayout, engines.UnknownEngine, EngineAbsent) as error:
         fail(str(error))
+    write(report, xml, html, language)
     if as_json:
         typer.echo(json.dumps(document(report), indent=1))
     else:
@@ -77,6 +89,26 @@ def run(paths: list[Path], options: Options) -> Report:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         tasks = {path: progress.add_task(path.name, total=_size(path)) for path in paths}
         return check(paths, options, lambda path, read: progress.update(tasks[path], advance=read))
+
+
+def write(report: Report, xml: Path | None, html: Path | None, language: str) -> None:
+    """Write the reports that are asked for, each at once or not at all."""
+    from adapters.qc import page
+    from adapters.qc.xml import xml as as_xml
+
+    if xml:
+        _write(xml, as_xml(report))
+    if html:
+        _write(html, page.page(report, "zh" if language == "zh" else "en"))
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        fail(f"{path} cannot be written: {error.strerror}")
 
 
 def _size(path: Path) -> int:
