@@ -22,6 +22,7 @@ BENCHES = {
     "bytes": "ranges of a large file, and memory under many clients",
     "htsget": "tickets for slices, and their bytes",
     "imaging": "de-identification of CT slices beside a plain copy and other tools",
+    "qc": "the check of reads beside fastp, seqkit, FastQC and pybloom-live",
 }
 FAILED, SKIPPED = 1, 3
 

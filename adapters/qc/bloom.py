@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.qc.compiled import compiled
+from adapters.qc.compiled import compiled, inlined
 from adapters.qc.tally import Bytes, Keys
 
 BITS_PER_KEY: Final = 12
@@ -24,7 +24,7 @@ _SALTS = np.array(
 Words = NDArray[np.uint32]
 
 
-@compiled
+@inlined
 def block_of(key: np.uint64, blocks: int) -> np.int64:
     """First lane of the block of a key."""
     return np.int64(((key >> np.uint64(32)) * np.uint64(blocks)) >> np.uint64(32)) * _LANES

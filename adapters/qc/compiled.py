@@ -33,3 +33,11 @@ setattr(numba.config, "CACHE_DIR", str(_cache / "gsanode" / f"numba-{_sources()}
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile for this processor at the first call, without the interpreter's lock, and keep the result."""
     return cast("Callable[P, R]", numba.njit(function, nogil=True, cache=True, boundscheck=False, error_model="numpy"))
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile into every caller: a call hands over each array in seven parts, and costs more than a short function."""
+    return cast(
+        "Callable[P, R]",
+        numba.njit(function, nogil=True, cache=True, boundscheck=False, error_model="numpy", forceinline=True),
+    )

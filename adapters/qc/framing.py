@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numba import types
 
-from adapters.qc.compiled import compiled
+from adapters.qc.compiled import compiled, inlined
 from adapters.qc.tally import Bytes, Ints
 
 RECORD: Final = 0
@@ -34,7 +34,7 @@ PLUS: Final = 43
 _memchr: Any = types.ExternalFunction("memchr", types.intp(types.intp, types.int32, types.uintp))
 
 
-@compiled
+@inlined
 def lines(buf: Bytes, pos: int, end: int, final: bool, at: Ints, limit: int) -> int:
     """Find up to ``limit`` lines from ``pos``: ``at[i] = (start, end without line end, start of the next)``.
 
@@ -62,19 +62,19 @@ def lines(buf: Bytes, pos: int, end: int, final: bool, at: Ints, limit: int) -> 
     return found
 
 
-@compiled
+@inlined
 def begins(buf: Bytes, at: Ints, line: int, byte: int) -> bool:
     """Whether a line begins with ``byte``."""
     return bool(at[line, END] > at[line, START] and buf[at[line, START]] == byte)
 
 
-@compiled
+@inlined
 def same_length(at: Ints, line: int) -> bool:
     """Whether sequence and quality of the record that begins at ``line`` are equally long."""
     return bool(at[line + 1, END] - at[line + 1, START] == at[line + 3, END] - at[line + 3, START])
 
 
-@compiled
+@inlined
 def perfect(buf: Bytes, at: Ints, line: int, found: int) -> bool:
     """Whether the four lines from ``line`` fit together as a record."""
     if line + 4 > found:
@@ -82,7 +82,7 @@ def perfect(buf: Bytes, at: Ints, line: int, found: int) -> bool:
     return begins(buf, at, line, AT) and begins(buf, at, line + 2, PLUS) and same_length(at, line)
 
 
-@compiled
+@inlined
 def next_item(buf: Bytes, pos: int, end: int, final: bool, at: Ints) -> tuple[int, int]:
     """What comes at ``pos``: ``(RECORD, 4)``, ``(DROP, lines)``, ``(PARTIAL, lines)``, ``(MORE, 0)``, ``(DONE, 0)``."""
     found = lines(buf, pos, end, final, at, 4)

@@ -6,11 +6,11 @@ import numpy as np
 
 from adapters.qc import kinds
 from adapters.qc import tally as t_
-from adapters.qc.compiled import compiled
+from adapters.qc.compiled import compiled, inlined
 from adapters.qc.framing import AT, DROP, END, NEWLINE, NEXT, PARTIAL, PLUS, RECORD, START, begins, next_item
 from adapters.qc.names import SPACE, TAB, base_end, digest, marker, token_end
 from adapters.qc.tally import Bytes, Ints, Keys, Tally
-from adapters.qc.words import first_odd, total
+from adapters.qc.words import HIGH, HIGHEST, LOWEST, bump, first_odd, halves, lanes_sum, load, strange_bits
 
 UNALLOWED = 8
 SEQUENCE_PREFIX = 64
@@ -29,7 +29,9 @@ def _codes() -> Bytes:
 CODE = _codes()
 OTHER = 7
 LAST = np.uint8(127)
-"""Column of the qualities for every byte that is none."""
+"""Column of the qualities for every byte beyond ASCII."""
+WORDS = 64
+"""Words of a row or of 512 cycles, whatever comes first."""
 
 
 @compiled
@@ -45,7 +47,7 @@ def note(t: Tally, kind: int, line: int, start: int, column: int, value: int) ->
         t.firsts[kind, seen, 4] = value
 
 
-@compiled
+@inlined
 def row(cycle: int) -> int:
     """Row of a cycle (0-based): one each up to :data:`CYCLES`, then two per octave."""
     if cycle < t_.CYCLES:
@@ -73,27 +75,38 @@ def length_bin(length: int) -> int:
     return t_.LENGTHS + 16 * octave + (length - low) * 16 // low
 
 
-@compiled
+@inlined
 def count_bases(buf: Bytes, start: int, n: int, t: Tally) -> tuple[int, int]:
     """Count the bases by cycle; which codes occurred, and how many are G or C."""
-    seen = np.uint8(0)
-    gc = 0
-    for i in range(min(n, t_.CYCLES)):
-        code = CODE[buf[start + i]]
-        t.bases[i, code] += np.uint32(1)
+    seen = np.int64(0)
+    gc = np.int64(0)
+    first = min(n, t_.CYCLES)
+    done = 0
+    while done + 8 <= first:
+        word = load(buf, start + done)
+        for k in range(8):
+            code = np.int64(CODE[(word >> np.uint64(8 * k)) & np.uint64(255)])
+            bump(t.bases, done + k + code * t_.ROWS)
+            seen |= code
+            gc += (code ^ (code >> 1)) & 1
+        done += 8
+    while done < first:
+        code = np.int64(CODE[buf[start + done]])
+        bump(t.bases, done + code * t_.ROWS)
         seen |= code
         gc += (code ^ (code >> 1)) & 1
+        done += 1
     i = t_.CYCLES
     while i < n:
         r = row(i)
         stop = i
         while stop < n and row(stop) == r:
             stop = min(n, stop + t_.CYCLES // 2)
-        more, part = count_part(buf, start + i, start + stop, t.bases[r])
+        more, part = count_part(buf, start + i, start + stop, t.bases[r :: t_.ROWS])
         seen |= more
         gc += part
         i = stop
-    return int(seen), gc
+    return int(seen), int(gc)
 
 
 @compiled
@@ -120,26 +133,52 @@ def count_part(buf: Bytes, start: int, stop: int, counts: np.ndarray) -> tuple[n
     return seen, c + g
 
 
-@compiled
+@inlined
 def count_qualities(buf: Bytes, start: int, n: int, t: Tally) -> None:
     """Count the qualities by cycle, and the read's mean."""
-    summed, strange = total(buf, start, start + n)
-    for i in range(min(n, t_.CYCLES)):
-        t.qualities[i, min(buf[start + i], LAST)] += np.uint32(1)
-    i = t_.CYCLES
-    while i < n:
-        r = row(i)
-        stop = min(n, i + t_.CYCLES // 2)
-        for k in range(start + i, start + stop):
-            t.qualities[r, min(buf[k], LAST)] += np.uint32(1)
-        i = stop
-    t.means[min(127, summed // n)] += 1
-    if strange:
-        i = first_odd(buf, start, start + n)
-        note(t, kinds.QUALITY_RANGE, 3, i, i - start + 1, int(buf[i]))
+    summed = np.int64(0)
+    strange = np.uint64(0)
+    done = 0
+    while done < n:
+        # Up to 128 words at a time are summed without an overflow, and they share a row once rows are wide.
+        stop = min(n, done + WORDS * 8)
+        wide = done >= t_.CYCLES
+        place = row(done)
+        step = 0 if wide else 1
+        lanes = np.uint64(0)
+        while done + 8 <= stop:
+            word = load(buf, start + done)
+            strange |= strange_bits(word)
+            lanes += halves(word)
+            for k in range(8):
+                bump(t.qualities, place + k * step + np.int64((word >> np.uint64(8 * k)) & np.uint64(127)) * t_.ROWS)
+            place += 8 * step
+            done += 8
+        summed += lanes_sum(lanes)
+        while done < stop:
+            q = np.int64(buf[start + done])
+            strange |= HIGH if q < LOWEST or q > HIGHEST else np.uint64(0)
+            summed += q
+            bump(t.qualities, place + (q & 127) * t_.ROWS)
+            place += step
+            done += 1
+    t.means[min(127, int(summed) // n)] += 1
+    if strange & HIGH:
+        strange_qualities(buf, start, n, t)
 
 
 @compiled
+def strange_qualities(buf: Bytes, start: int, n: int, t: Tally) -> None:
+    """Note the first quality that is none, and count bytes beyond ASCII where they belong."""
+    i = first_odd(buf, start, start + n)
+    note(t, kinds.QUALITY_RANGE, 3, i, i - start + 1, int(buf[i]))
+    for k in range(n):
+        if buf[start + k] > LAST:
+            t.qualities[row(k) + int(buf[start + k] & LAST) * t_.ROWS] -= np.uint32(1)
+            t.qualities[row(k) + int(LAST) * t_.ROWS] += np.uint32(1)
+
+
+@inlined
 def sample(buf: Bytes, start: int, n: int, t: Tally, seed: np.uint64) -> None:
     """Count the sequence if its hash is among those followed; follow half as many when there is no room."""
     h = digest(buf, start, start + min(n, SEQUENCE_PREFIX), seed)
@@ -180,7 +219,7 @@ def halve(t: Tally) -> None:
     t.state[t_.SAMPLED] = kept
 
 
-@compiled
+@inlined
 def check_name(buf: Bytes, start: int, end: int, t: Tally, seed: Keys) -> np.uint64:
     """Check the name line; the key of the name, 0 where there is no name."""
     begin = start + 1 if end > start and buf[start] == AT else start
@@ -205,7 +244,7 @@ def check_name(buf: Bytes, start: int, end: int, t: Tally, seed: Keys) -> np.uin
     return key if key else np.uint64(4)
 
 
-@compiled
+@inlined
 def check_plus(buf: Bytes, at: Ints, t: Tally) -> None:
     """The third line: ``+``, alone or with the first line's text."""
     start, end = at[2, START], at[2, END]
@@ -225,7 +264,7 @@ def check_plus(buf: Bytes, at: Ints, t: Tally) -> None:
         note(t, kinds.PLUS_NAME, 2, start, 1, end - start - 1)
 
 
-@compiled
+@inlined
 def check_record(buf: Bytes, at: Ints, t: Tally, seed: Keys) -> np.uint64:
     """Check and count one record; the key of its name."""
     key = check_name(buf, at[0, START], at[0, END], t, seed)
@@ -255,7 +294,7 @@ def check_record(buf: Bytes, at: Ints, t: Tally, seed: Keys) -> np.uint64:
     return key
 
 
-@compiled
+@inlined
 def line_ends(buf: Bytes, at: Ints, count: int, t: Tally) -> None:
     """Count the line ends of ``count`` lines."""
     for i in range(count):

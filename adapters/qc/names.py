@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from adapters.qc.compiled import compiled
+from adapters.qc.compiled import inlined
 from adapters.qc.tally import Bytes
 from adapters.qc.words import first_odd, load
 
@@ -26,7 +26,7 @@ _C: Final = np.uint64(0x165667B19E3779F9)
 _1: Final = 49
 
 
-@compiled
+@inlined
 def token_end(buf: Bytes, start: int, end: int) -> int:
     """End of the name that begins at ``start``: the first blank or tab, or ``end``."""
     i = first_odd(buf, start, end)
@@ -35,7 +35,7 @@ def token_end(buf: Bytes, start: int, end: int) -> int:
     return i
 
 
-@compiled
+@inlined
 def marker(buf: Bytes, start: int, stop: int, end: int) -> int:
     """Mate marker of the name ``start…stop`` on a line that ends at ``end``; 0 where there is none."""
     if stop - start > 2 and buf[stop - 2] == SLASH and 1 <= buf[stop - 1] - _1 + 1 <= 2:
@@ -45,7 +45,7 @@ def marker(buf: Bytes, start: int, stop: int, end: int) -> int:
     return 0
 
 
-@compiled
+@inlined
 def base_end(buf: Bytes, start: int, stop: int) -> int:
     """End of the name without ``/1`` or ``/2``."""
     if stop - start > 2 and buf[stop - 2] == SLASH and 1 <= buf[stop - 1] - _1 + 1 <= 2:
@@ -53,7 +53,7 @@ def base_end(buf: Bytes, start: int, stop: int) -> int:
     return stop
 
 
-@compiled
+@inlined
 def mixed(h: np.uint64, w: np.uint64) -> np.uint64:
     """One round."""
     w *= _B
@@ -62,7 +62,7 @@ def mixed(h: np.uint64, w: np.uint64) -> np.uint64:
     return ((h << np.uint64(27)) | (h >> np.uint64(37))) * _A + _C
 
 
-@compiled
+@inlined
 def digest(buf: Bytes, start: int, stop: int, seed: np.uint64) -> np.uint64:
     """64-bit hash of ``buf[start:stop]``."""
     h = seed ^ (np.uint64(stop - start) * _A)
@@ -70,11 +70,14 @@ def digest(buf: Bytes, start: int, stop: int, seed: np.uint64) -> np.uint64:
     while i + 8 <= stop:
         h = mixed(h, load(buf, i))
         i += 8
-    rest = np.uint64(0)
-    while i < stop:
-        rest = (rest << np.uint64(8)) | np.uint64(buf[i])
-        i += 1
-    h = mixed(h, rest)
+    if i == start:
+        rest = np.uint64(0)
+        while i < stop:
+            rest = (rest << np.uint64(8)) | np.uint64(buf[i])
+            i += 1
+        h = mixed(h, rest)
+    elif i < stop:
+        h = mixed(h, load(buf, stop - 8))
     h ^= h >> np.uint64(33)
     h *= _B
     h ^= h >> np.uint64(29)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adapters.qc.compiled import compiled
+from adapters.qc.compiled import compiled, inlined
 from adapters.qc.framing import AT, END, NEXT, RECORD, START, next_item
 from adapters.qc.names import base_end, digest, marker, token_end
 from adapters.qc.tally import Bytes, Ints, Keys
@@ -12,7 +12,7 @@ from adapters.qc.tally import Bytes, Ints, Keys
 RECORDS, LINES, BYTES = 0, 1, 2
 
 
-@compiled
+@inlined
 def name_key(buf: Bytes, start: int, end: int, masked: np.uint64, seed: np.uint64) -> tuple[np.uint64, int, int]:
     """Key of the name on a line, and where the name without its marker begins and ends.
 

@@ -34,8 +34,8 @@ class Totals:
 
     def take(self, tally: Tally) -> None:
         """Take what ``tally`` counted, and empty its arrays."""
-        self.bases += tally.bases
-        self.qualities += tally.qualities
+        self.bases += tally.bases.reshape(t_.CODES, t_.ROWS).T
+        self.qualities += tally.qualities.reshape(t_.QUALITIES, t_.ROWS).T
         tally.bases[:] = 0
         tally.qualities[:] = 0
 

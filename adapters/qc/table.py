@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from adapters.qc.compiled import compiled
+from adapters.qc.compiled import compiled, inlined
 from adapters.qc.tally import Bytes, Ints, Keys
 
 NONE = -1
 
 
-@compiled
+@inlined
 def slot_of(key: np.uint64, slots: int) -> np.int64:
     """First slot of a key; ``slots`` is a power of two."""
     h = key * np.uint64(0x9E3779B97F4A7C15)
@@ -27,7 +27,7 @@ def index(keys: Keys, slots: Ints) -> None:
         slots[slot] = i
 
 
-@compiled
+@inlined
 def find(key: np.uint64, keys: Keys, slots: Ints) -> int:
     """Place of ``key`` in ``keys``, or :data:`NONE`."""
     slot = slot_of(key, len(slots))

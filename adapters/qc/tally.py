@@ -59,8 +59,11 @@ class Position(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Arrays of one file. ``bases`` and ``qualities`` have a row per cycle and are 32 bits wide: they are emptied
-    into the 64-bit totals before they can overflow."""
+    """Arrays of one file.
+
+    ``bases`` and ``qualities`` have a place per cycle for each code or quality; the places of one quality are
+    neighbours, because few qualities are common. They are 32 bits wide and emptied into the 64-bit totals in time.
+    """
 
     counts: Ints
     firsts: Any
@@ -81,10 +84,10 @@ def tally() -> Tally:
         counts=np.zeros(len(RECORD_KINDS), np.int64),
         firsts=np.zeros((len(RECORD_KINDS), FIRSTS, len(Position._fields)), np.int64),
         state=np.zeros(STATES, np.int64),
-        bases=np.zeros((ROWS, CODES), np.uint32),
-        qualities=np.zeros((ROWS, QUALITIES), np.uint32),
+        bases=np.zeros(ROWS * CODES, np.uint32),
+        qualities=np.zeros(ROWS * QUALITIES, np.uint32),
         lengths=np.zeros(LENGTH_BINS, np.int64),
-        means=np.zeros(QUALITIES, np.int64),
+        means=np.zeros(128, np.int64),
         gc=np.zeros(101, np.int64),
         markers=np.zeros(4, np.int64),
         sample_keys=np.zeros(SAMPLE_SLOTS, np.uint64),

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from adapters.qc.compiled import compiled
+from adapters.qc.compiled import inlined
 from adapters.qc.tally import Bytes
 
 ONES: Final = np.uint64(0x0101010101010101)
@@ -35,7 +35,23 @@ load: Any = intrinsic(_load)
 """``load(buf, i)``: bytes ``i`` to ``i + 7``, little-endian. They must be there."""
 
 
-@compiled
+def _bump(_context: Any, array: Any, index: Any) -> Any:
+    """One more at a place of an array of 32-bit counts, without a look at where the array begins and ends."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        address = builder.gep(data, [arguments[1]])
+        builder.store(builder.add(builder.load(address), ir.Constant(ir.IntType(32), 1)), address)
+        return context.get_dummy_value()
+
+    return types.void(array, index), emit
+
+
+bump: Any = intrinsic(_bump)
+"""``bump(counts, i)``: ``counts[i] += 1`` for a flat array of 32-bit counts. The place must be there."""
+
+
+@inlined
 def odd(word: np.uint64) -> bool:
     """Whether a byte is not printable ASCII, or is a blank."""
     below = (word - ONES * np.uint64(LOWEST)) & ~word & HIGH
@@ -43,36 +59,33 @@ def odd(word: np.uint64) -> bool:
     return bool((below | above | (word & HIGH)) != 0)
 
 
-@compiled
+@inlined
 def first_odd(buf: Bytes, start: int, end: int) -> int:
     """Place of the first byte that is not printable ASCII or is a blank, or ``end``."""
     i = start
     while i + 8 <= end and not odd(load(buf, i)):
         i += 8
+    if i > start and i + 8 > end and not odd(load(buf, end - 8)):
+        return end
     while i < end and LOWEST <= buf[i] <= HIGHEST:
         i += 1
     return i
 
 
-@compiled
-def total(buf: Bytes, start: int, end: int) -> tuple[int, bool]:
-    """Sum of the bytes, and whether one is odd."""
-    summed = np.int64(0)
-    strange = np.uint64(0)
-    i = start
-    while i + 8 <= end:
-        lanes = np.uint64(0)
-        stop = min(end - 7, i + 1024)
-        while i < stop:
-            word = load(buf, i)
-            strange |= ((word - ONES * np.uint64(LOWEST)) & ~word) | (word + ONES) | word
-            lanes += (word & EVEN) + ((word >> np.uint64(8)) & EVEN)
-            i += 8
-        lanes = (lanes & PAIRS) + ((lanes >> np.uint64(16)) & PAIRS)
-        summed += np.int64((lanes + (lanes >> np.uint64(32))) & np.uint64(0xFFFFFFFF))
-    rest = False
-    while i < end:
-        summed += buf[i]
-        rest |= buf[i] < LOWEST or buf[i] > HIGHEST
-        i += 1
-    return int(summed), bool((strange & HIGH) != 0) or rest
+@inlined
+def strange_bits(word: np.uint64) -> np.uint64:
+    """Bits under :data:`HIGH` of which one is set if a byte is odd."""
+    return ((word - ONES * np.uint64(LOWEST)) & ~word) | (word + ONES) | word
+
+
+@inlined
+def halves(word: np.uint64) -> np.uint64:
+    """Sums of pairs of bytes, in four lanes of 16 bits: 128 of them can be added up."""
+    return (word & EVEN) + ((word >> np.uint64(8)) & EVEN)
+
+
+@inlined
+def lanes_sum(lanes: np.uint64) -> np.int64:
+    """Sum of four lanes of 16 bits."""
+    pairs = (lanes & PAIRS) + ((lanes >> np.uint64(16)) & PAIRS)
+    return np.int64((pairs + (pairs >> np.uint64(32))) & np.uint64(0xFFFFFFFF))
