@@ -5,16 +5,17 @@ from __future__ import annotations
 import bz2
 import lzma
 import queue
+import struct
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol, cast
 
 import numpy as np
 from isal import igzip_lib, isal_zlib
 
-from adapters.qc.detection import Container
+from adapters.qc.detection import Container, bgzf_size
 from adapters.qc.errors import UnsupportedFormat
 from adapters.qc.tally import Bytes
 
@@ -31,6 +32,9 @@ ROOM: Final = 1 << 16
 LONGEST_RECORD: Final = 1 << 28
 """Bytes of the longest record that is checked."""
 AHEAD: Final = 2
+BGZF_FIXED: Final = 12
+BGZF_HEADER: Final = 64
+"""Bytes of a header that are looked at: enough for the extra field of every writer."""
 
 # The stub of isal calls its exception class an exception.
 _IsalError = cast("type[Exception]", isal_zlib.error)
@@ -107,15 +111,37 @@ class Source:
             while piece := self._read():
                 yield piece
             return
-        yield from self._members(*_DECOMPRESSORS[self.container])
+        make, magic = _DECOMPRESSORS[self.container]
+        data = self._read()
+        if self.container == "bgzf":
+            data = yield from self._bgzf_blocks(data)
+        yield from self._members(data, make, magic)
+
+    def _bgzf_blocks(self, data: bytes) -> Generator[bytes, None, bytes]:
+        """Blocks of known size, each at once; what comes at the first that is none, or is not whole or not right."""
+        at = 0
+        while True:
+            size = bgzf_size(data[at : at + BGZF_HEADER])
+            if not size or at + size > len(data):
+                more = self._read()
+                if not more:
+                    return data[at:]
+                data, at = data[at:] + more, 0
+                continue
+            out = bgzf_block(memoryview(data)[at : at + size])
+            if out is None:
+                return data[at:]
+            self.members += 1
+            at += size
+            if out:
+                yield out
 
     def _read(self) -> bytes:
         piece = self.file.read(READ)
         self.stored += len(piece)
         return piece
 
-    def _members(self, make: Callable[[], Decompressor], magic: bytes) -> Iterator[bytes]:
-        data = self._read()
+    def _members(self, data: bytes, make: Callable[[], Decompressor], magic: bytes) -> Iterator[bytes]:
         while data:
             self.members += 1
             member = make()
@@ -153,6 +179,17 @@ class Source:
             if not data:
                 return b""
             data = self._read()
+
+
+def bgzf_block(block: memoryview) -> bytes | None:
+    """Content of a whole BGZF block (SAM specification 4.1), or nothing if it is not what its check sums say."""
+    head = BGZF_FIXED + struct.unpack_from("<H", block, 10)[0]
+    sums = struct.unpack_from("<II", block, len(block) - 8)
+    try:
+        out = igzip_lib.decompress(block[head:-8], flag=igzip_lib.DECOMP_DEFLATE, bufsize=1 << 16)
+    except CORRUPT:
+        return None
+    return out if (isal_zlib.crc32(out), len(out)) == sums else None
 
 
 def blocks(source: Source) -> Iterator[Block]:

@@ -321,3 +321,25 @@ def test_real_reads_are_clean(engine: str) -> None:
     made = report(*paths, engine=engine)
     assert [(file.path.name, file.reason, file.findings) for file in made.files if file.status != "clean"] == []
     assert made.status == "clean"
+
+
+def _bgzf(data: bytes, tmp_path: Path) -> bytes:
+    from pysam import tabix_compress
+
+    (tmp_path / "plain").write_bytes(data)
+    tabix_compress(str(tmp_path / "plain"), str(tmp_path / "packed"), force=True)
+    return (tmp_path / "packed").read_bytes()
+
+
+def test_bgzf(tmp_path: Path) -> None:
+    """Blocks are read whole; a cut or a wrong check sum in one is found, and what comes before it is checked."""
+    reads = records(3000)
+    reads[5][2] = b"-"
+    packed = _bgzf(text(reads), tmp_path)
+    assert findings(packed, tmp_path, "r.fastq.gz") == {"plus-line": 1}
+    plain = gzip.compress(text([record(9999)]))
+    assert findings(packed + plain, tmp_path, "r.fastq.gz") == {"plus-line": 1}, "a member that is no block may follow"
+    assert findings(packed[:-100], tmp_path, "r.fastq.gz") == {"plus-line": 1, "compression-truncated": 1}
+    wrong = bytearray(packed)
+    wrong[-36] ^= 1
+    assert findings(bytes(wrong), tmp_path, "r.fastq.gz") == {"plus-line": 1, "compression-corrupt": 1}
