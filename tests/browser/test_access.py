@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,7 @@ def ask(researcher: Visitor, family: Family, dataset: str) -> None:
     researcher.open(f"{family.url('gsa-human')}/datasets/{dataset}")
     researcher.look("dataset")
     page.get_by_role("link", name="Request access").click()
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
     researcher.look("sign-in")
     researcher.sign_in(family.user("researcher"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Allow GSA-Human to know this about you?")
@@ -95,6 +97,7 @@ def test_a_data_set_is_asked_for_granted_fetched_and_revoked(family: Family, vis
     assert_fetched(family, "gsa-human", "BAM", tmp_path / "granted")
 
     desk.get_by_role("row").filter(has_text=dataset).first.get_by_role("link").click()
+    expect(desk.get_by_role("button", name="Revoke access")).to_be_visible()
     committee.look("request-approved")
     desk.get_by_role("button", name="Revoke access").click()
     expect(desk.get_by_role("status")).to_have_text("Revoked. Access has ended.")
@@ -134,9 +137,11 @@ def test_in_chinese_on_a_phone_by_keyboard_alone(family: Family, visits: Visits,
     researcher.open(f"{family.url('omix')}/")
     expect(page.get_by_role("heading", level=1)).to_have_text("多元组学数据归档库")
     researcher.type_into(page.get_by_label("搜索数据集"), dataset)
-    researcher.page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"[?&]q="))
     researcher.look("zh-home")
     researcher.press(page.get_by_role("link", name=dataset))
+    expect(page.get_by_role("link", name="申请访问")).to_be_visible()
     researcher.look("zh-dataset")
     researcher.press(page.get_by_role("link", name="申请访问"))
     _sign_in_by_keyboard(researcher, family.user("researcher"))
@@ -159,8 +164,10 @@ def test_in_chinese_on_a_phone_by_keyboard_alone(family: Family, visits: Visits,
     expect(page.get_by_role("row").filter(has_text=dataset).first.get_by_text("已批准")).to_be_visible()
     assert_fetched(family, "omix", "CSV", tmp_path / "granted")
     committee.press(desk.get_by_role("row").filter(has_text=dataset).first.get_by_role("link"))
+    revoke = desk.get_by_role("button", name="撤销访问")
+    expect(revoke).to_be_visible()  # the page of the request, not the desk that led to it
     committee.look("zh-request-approved")
-    committee.press(desk.get_by_role("button", name="撤销访问"))
+    committee.press(revoke)
     expect(desk.get_by_role("status")).to_have_text("已撤销，访问已终止。")
     assert_refused(family, "omix", "CSV", tmp_path / "after")
     researcher.press(page.get_by_role("button", name="退出登录"))

@@ -123,6 +123,7 @@ def test_a_member_is_reached_from_the_front_page(family: Family, visits: Visits,
     visitor.look(f"home-{member}")
     dataset = family.dataset(member, "open")
     visitor.page.get_by_role("link", name=dataset).click()
+    expect(visitor.page).to_have_url(f"{family.url(member)}/datasets/{dataset}")
     visitor.look(f"dataset-{member}")
 
 
