@@ -39,7 +39,7 @@ class Visitor:
 
     def look(self, name: str) -> None:
         """Judge the page on a wide screen and on a phone; ``name`` is for pictures and messages."""
-        self.page.wait_for_function("document.readyState === 'complete' && document.body !== null")
+        self.page.wait_for_load_state("load")
         before = self.page.viewport_size
         assert before is not None
         for size in (WIDE, PHONE):
