@@ -51,7 +51,8 @@ def _counts(random: np.random.Generator) -> NDArray[np.int64]:
     classes = random.choice(len(SPECTRUM), BLOCK, p=[share for share, _, _ in SPECTRUM])
     low = np.array([low for _, low, _ in SPECTRUM])[classes]
     high = np.array([high for _, _, high in SPECTRUM])[classes]
-    return np.floor(low * ((high + 1) / low) ** random.random(BLOCK)).astype(np.int64)
+    drawn: NDArray[np.int64] = np.floor(low * ((high + 1) / low) ** random.random(BLOCK)).astype(np.int64)
+    return drawn
 
 
 def _drawn(random: np.random.Generator, count: int) -> NDArray[np.int64]:

@@ -52,7 +52,7 @@ def genotypes(text: Bytes, field: int, calls: Calls, highest: Calls) -> int:
             left, right = np.uint8(text[i] - ZERO), np.uint8(text[i + 2] - ZERO)
             if left < 10 and right < 10:  # two alleles of one digit and nothing else: nearly every column
                 calls[sample, 0], calls[sample, 1] = left, right
-                most = max(most, np.int64(left), np.int64(right))
+                most = max(most, int(max(left, right)))
                 i += 4
                 continue
         for _ in range(field):
@@ -73,8 +73,8 @@ def genotypes(text: Bytes, field: int, calls: Calls, highest: Calls) -> int:
                 i += 1
             else:
                 begin, allele = i, 0
-                while i < end and ZERO <= text[i] < ZERO + 10 and allele < LARGEST:
-                    allele = allele * 10 + (text[i] - ZERO)
+                while i < end and ZERO <= text[i] < ZERO + 10:
+                    allele = min(allele * 10 + (text[i] - ZERO), LARGEST)
                     i += 1
                 if i == begin:
                     return NOT_A_GENOTYPE - 8 * sample

@@ -10,13 +10,15 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from isal import igzip, igzip_lib, isal_zlib
+from isal import igzip, isal_zlib
 
 from adapters.reads.bgzf import EXTRA, LARGEST_BLOCK, TRAILER, block_size
 from adapters.reads.errors import DamagedFile
 
+# The stub of isal call its exception class an exception, and does not type the file.
+_IsalError = cast("type[Exception]", isal_zlib.error)
 BGZF_MAGIC, GZIP_MAGIC = b"\x1f\x8b\x08\x04", b"\x1f\x8b"
 READ = 1 << 20  # bytes asked of the file at once
 TOGETHER = 16  # blocks that are handed on as one
@@ -90,13 +92,13 @@ def _chunks(path: Path, segment: Segment) -> Iterator[tuple[bool, bytes]]:
             if magic == BGZF_MAGIC:
                 yield from _inflated(file, segment)
             elif magic[:2] == GZIP_MAGIC:
-                with igzip.IGzipFile(fileobj=file) as whole:
+                with igzip.IGzipFile(fileobj=file) as whole:  # type: ignore[no-untyped-call]
                     while data := whole.read(READ):
                         yield True, data
             else:
                 while data := file.read(min(READ, max(segment.end - file.tell(), 0)) or READ):
                     yield file.tell() <= segment.end, data
-        except (DamagedFile, EOFError, OSError, igzip_lib.IsalError, isal_zlib.error) as error:
+        except (DamagedFile, EOFError, OSError, _IsalError) as error:
             raise InvalidVariantFile(f"{path}: broken behind byte {segment.start}: {error}") from error
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 from sqlalchemy import Connection, select
 
@@ -14,7 +13,7 @@ from adapters.catalog.models import Individual, Membership, Sample
 from adapters.variants import kernel
 from adapters.variants.carriers import SMALL, encode, smallest
 from adapters.variants.kernel import Calls
-from adapters.variants.vcf import InvalidVariantFile
+from adapters.variants.lines import InvalidVariantFile
 
 
 class UnknownSample(InvalidVariantFile):

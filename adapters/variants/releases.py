@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.catalog.engine import writing
 from adapters.variants.carriers import decode
@@ -61,7 +62,7 @@ class Loading:
 
 
 def begin(engine: Engine, source: Source, segments: int) -> Loading:
-    """Start a release of a file in ``segments`` parts, or go on with an interrupted one of the same bytes and people."""
+    """Start a release of a file in ``segments`` parts, or go on with one of the same bytes and people."""
     purge(engine, source.dataset, source.file, keep=source.fingerprint)
     with writing(engine).begin() as connection:
         under_way = select(VariantRelease.id).where(*_of(source.dataset, source.file), VariantRelease.state == LOADING)
@@ -195,20 +196,19 @@ def _delete(engine: Engine, release: int) -> None:
 
 
 def _count_contigs(connection: Connection, release: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    """In one statement each: processes that load side by side meet on the same contig."""
     counts = Counter(row["contig"] for row in rows)
+    reaches = dict.fromkeys(counts, 0)
+    for row in rows:
+        reaches[row["contig"]] |= 1 << (row["reach"] or 0)
+    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     for contig, count in sorted(counts.items()):
-        reaches = 0
-        for row in rows:
-            if row["contig"] == contig:
-                reaches |= 1 << (row["reach"] or 0)
-        key = (VariantContig.release == release, VariantContig.contig == contig)
-        before = connection.execute(select(VariantContig.variants, VariantContig.reaches).where(*key)).first()
-        if before is None:
-            new = {"release": release, "contig": contig, "variants": count, "reaches": reaches}
-            connection.execute(insert(VariantContig).values(new))
-        else:
-            values = {"variants": before.variants + count, "reaches": before.reaches | reaches}
-            connection.execute(update(VariantContig).where(*key).values(values))
+        new = upsert(VariantContig).values(release=release, contig=contig, variants=count, reaches=reaches[contig])
+        known = {
+            "variants": VariantContig.variants + new.excluded.variants,
+            "reaches": VariantContig.reaches.bitwise_or(new.excluded.reaches),
+        }
+        connection.execute(new.on_conflict_do_update(index_elements=["release", "contig"], set_=known))
 
 
 def _of(dataset: str, file: str) -> tuple[Any, Any]:

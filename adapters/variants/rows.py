@@ -17,9 +17,10 @@ from adapters.variants.alleles import (
 )
 from adapters.variants.annotation import Layout, gene_changes, layouts, written
 from adapters.variants.assemblies import Contig, GenomeAssembly, UnknownContig
+from adapters.variants.lines import InvalidVariantFile
 from adapters.variants.people import Called, Cohort
 from adapters.variants.reach import reach_of
-from adapters.variants.vcf import Header, InvalidVariantFile, Record, VariantFile
+from adapters.variants.vcf import Header, Record, VariantFile
 
 NOTHING: dict[str, Any] = dict.fromkeys((*Called.__slots__, "allele_count", "allele_number"))
 

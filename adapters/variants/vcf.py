@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from adapters.variants import kernel
 from adapters.variants.info import Info
 from adapters.variants.kernel import ABSENT, MISSING, Calls
-from adapters.variants.lines import BGZF_MAGIC, GZIP_MAGIC, InvalidVariantFile, Segment, lines, segments
+from adapters.variants.lines import BGZF_MAGIC, InvalidVariantFile, Segment, lines, segments
 
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 COLUMNS = 9  # before the samples

@@ -81,7 +81,7 @@ _told: Any
 
 def _start(url: str, plan: Plan, turn: Any, told: Any) -> None:
     """Make the loader of a worker process; it ends with the process that started it."""
-    global _loader, _told  # noqa: PLW0603 - a pool hands its workers' state on in no other way
+    global _loader, _told
     threading.Thread(target=_follow, daemon=True).start()
     _loader = SegmentLoader(connect(url), opened(plan.path), plan, turn)
     _told = told

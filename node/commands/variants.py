@@ -58,7 +58,7 @@ def run(engine: Engine, path: Path, dataset: str, file: str | None, assembly: st
 
     from adapters.variants import ingest, registered, releases
     from adapters.variants.assemblies import UnknownAssembly
-    from adapters.variants.vcf import InvalidVariantFile
+    from adapters.variants.lines import InvalidVariantFile
 
     id_, told = registered.file_of(engine, dataset, path.name, file)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
