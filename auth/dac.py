@@ -84,15 +84,16 @@ class Dac:
         :raises InvalidRequest: the purpose is empty or too long, the address is none, or an answer is not allowed.
         """
         subject, now = self._docket.subject(caller), self._now()
+        purpose, mail = access_request.text("purpose", purpose, required=True), access_request.address(mail)
         row = AccessRequest(
             id=secrets.token_hex(8),
+            use=duo.stated(use or {}),
             dataset=dataset,
             committee=self._committee_of(dataset),
             applicant=subject,
             applicant_name=access_request.display_name(caller),
-            applicant_mail=access_request.address(mail),
-            purpose=access_request.text("purpose", purpose, required=True),
-            use=duo.stated(use or {}),
+            applicant_mail=mail,
+            purpose=purpose,
             state="draft",
             comment="",
             created_at=now,

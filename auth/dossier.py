@@ -58,10 +58,12 @@ def dossier(case: Case, terms: Sequence[Mapping[str, Any]]) -> Dossier:
     """All that the one who opened ``case`` may see of it."""
     session, row, committee = case.session, case.row, case.role == "committee"
     members = select(CoMember).where(CoMember.request == row.id).order_by(CoMember.joined_at, CoMember.subject)
-    remarks = select(Comment).where(Comment.request == row.id).order_by(Comment.at, Comment.id)
+    remarks = select(Comment).where(Comment.request == row.id).order_by(Comment.id)
     if not committee:
         remarks = remarks.where(Comment.internal.is_(False))
-    papers = select(Attachment).where(Attachment.request == row.id).order_by(Attachment.at, Attachment.id)
+    papers = (
+        select(Attachment).where(Attachment.request == row.id).order_by(Attachment.at, Attachment.name, Attachment.id)
+    )
     events = select(AuditEvent).where(AuditEvent.target == row.id).order_by(AuditEvent.sequence)
     return Dossier(
         view=case.view(),

@@ -58,7 +58,6 @@ class Papers:
         action = "note" if internal else "comment"
         with self._docket.opened(caller, request, action) as case:
             row = Comment(
-                id=secrets.token_hex(8),
                 request=case.row.id,
                 author=case.subject,
                 author_name=case.name,
@@ -67,8 +66,9 @@ class Papers:
                 at=case.now,
             )
             case.session.add(row)
+            case.session.flush()
             self._docket.record(case, action)
-            return row.id
+            return str(row.id)
 
     def attach(self, caller: Caller, request: str, name: str, content: bytes) -> Paper:
         """Attach a document to a draft or returned request (applicant).

@@ -146,7 +146,7 @@ class Comment(Base):
     """A remark on a request; ``internal`` ones are the committee's alone."""
 
     __tablename__ = "auth_comment"
-    id: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     request: Mapped[str] = mapped_column(ForeignKey("auth_request.id"), index=True)
     author: Mapped[str]
     author_name: Mapped[str] = mapped_column(default="")

@@ -589,7 +589,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_auth_co_member_subject"), "auth_co_member", ["subject"], unique=False)
     op.create_table(
         "auth_comment",
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("request", sa.String(), nullable=False),
         sa.Column("author", sa.String(), nullable=False),
         sa.Column("author_name", sa.String(), nullable=False),
