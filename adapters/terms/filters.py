@@ -60,6 +60,8 @@ def read(data: Any) -> Filter:
     id = data["id"]
     if len(id) > MAX_TEXT:
         raise InvalidFilter(f"filter {id[:40]!r}…: the id is longer than {MAX_TEXT} characters")
+    if "\0" in id or "\0" in str(data.get("value", "")):
+        raise InvalidFilter(f"filter {id[:40]!r}: holds a NUL character")
     if unknown := sorted(set(data) - KEYS):
         raise InvalidFilter(
             f"filter {id!r}: {unknown[0]!r} is not a part of a filter; allowed: {', '.join(sorted(KEYS))}"

@@ -21,12 +21,14 @@ from auth.caller import Caller
 from auth.policy import Floor, Policy
 from node.beacon import answers, collections, envelope, listing, profile, records
 from node.beacon.access import Access, decide
+from node.beacon.handovers import Handovers
 from node.beacon.profile import Profile
 from node.beacon.question import VARIANT, Members, Question, Search
 from node.beacon.request import Request, from_get, from_post
 from web.errors import Failure
 
 Body = dict[str, Any]
+REQUEST_ACCESS = {"id": "CUSTOM:request-access", "label": "Request access to the records of this data set"}
 COLLECTIONS = frozenset({DATASET, COHORT})
 
 
@@ -54,6 +56,7 @@ class Answering:
     """Reads, decides and answers; the endpoints of :class:`Beacon` only say which entry type and restriction.
 
     :param bearer: resolves the caller.
+    :param handovers: where the bytes behind records are.
     :param dataset_url: page where a person reads about a data set.
     :param today: the date, in UTC, on which visibility depends.
     :param clock: epoch seconds.
@@ -69,6 +72,7 @@ class Answering:
         floor: Floor,
         bearer: Bearers,
         profile: Profile,
+        handovers: Handovers,
         dataset_url: Callable[[str], str],
         today: Callable[[], dt.date] = today,
         clock: Callable[[], float] = time.time,
@@ -80,6 +84,7 @@ class Answering:
         self._floor = floor
         self._bearer = bearer
         self._profile = profile
+        self._handovers = handovers
         self._dataset_url = dataset_url
         self._today = today
         self._clock = clock
@@ -140,10 +145,16 @@ class Answering:
         body = self._summary(question.entry_type, request, granularity, bool(found.counts), found.number)
         body["info"] = {"exact": access.exact()}
         if granularity == "record":
-            requests_url = self._profile.requests_url
-            sets = answers.result_sets(found, access, datasets, request.include, requests_url)
+            handed = partial(self._handed, question.entry_type, access)
+            sets = answers.result_sets(found, access, datasets, request.include, handed)
             body["response"] = {"resultSets": sets}
         return body
+
+    def _handed(self, entry_type: str, access: Access, dataset: str, results: Sequence[Body]) -> list[Body]:
+        if access.granted[dataset] == "record":
+            return self._handovers.of(entry_type, dataset, results)
+        requests_url = self._profile.requests_url
+        return [{"handoverType": REQUEST_ACCESS, "url": requests_url}] if requests_url else []
 
     def _collections(self, question: Question, request: Request, caller: Caller, where: Restriction) -> Body:
         existing = self._search.eligible(question, self._datasets(where))

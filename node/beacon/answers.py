@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from node.beacon.pages import Records, page
 from node.beacon.question import VARIANT, Members, Question, Search
 
 Body = dict[str, Any]
-REQUEST_ACCESS = {"id": "CUSTOM:request-access", "label": "Request access to the records of this data set"}
 
 
 @dataclass
@@ -96,9 +95,16 @@ def _listed(search: Search, question: Question, datasets: list[str]) -> set[str]
 
 
 def result_sets(
-    answered: Answer, access: Access, datasets: Sequence[DatasetRecord], include: str, requests_url: str | None
+    answered: Answer,
+    access: Access,
+    datasets: Sequence[DatasetRecord],
+    include: str,
+    handovers: Callable[[str, Sequence[Body]], list[Body]],
 ) -> list[Body]:
-    """The result sets to include (BEA-26)."""
+    """The result sets to include (BEA-26).
+
+    :param handovers: of the records of a data set; of none, where no record is shown.
+    """
     wanted = {"HIT": (True,), "MISS": (False,), "ALL": (True, False), "NONE": ()}[include]
     sets = []
     for dataset in datasets:
@@ -114,7 +120,7 @@ def result_sets(
             "results": answered.results.get(id, []),
             "info": {"granularity": access.granted[id]},
         }
-        if access.granted[id] != "record" and requests_url:
-            body["resultsHandovers"] = [{"handoverType": REQUEST_ACCESS, "url": requests_url}]
+        if handed := handovers(id, body["results"]):
+            body["resultsHandovers"] = handed
         sets.append(body)
     return sets
