@@ -255,6 +255,7 @@ class _Member:
             entry_types=tuple(beacon.entry_types),
             environment=self.settings.environment,
             requests_url=f"{url}/requests/new" if "dac" in self.profile.standards else None,
+            filtered_only=frozenset(beacon.filtered_only),
         )
         return Beacon(
             Answering(

@@ -157,17 +157,18 @@ class Accessions(Strict):
     sample: str | None = None
     experiment: str | None = None
     run: str | None = None
+    analysis: str | None = None
     dac: str | None = None
     link: str | None = None
 
 
 class BeaconProfile(Strict):
-    """The Beacon face of a member: its entry types and where its vocabularies are."""
+    """The Beacon face of a member: its entry types, and those of them that answer only narrowed questions."""
 
     id: str
     name: str
     entry_types: list[str]
-    defaults: dict[str, Literal["boolean", "count", "record"]] = Field(default_factory=dict)
+    filtered_only: list[str] = Field(default_factory=list)
 
 
 class Profile(Strict):

@@ -34,7 +34,10 @@ from web.service_info import Organization
 BASE = "/ga4gh/beacon/v2"
 FLOOR = Floor(5, 5)
 SOON = int(time.time()) + 3000
-ALL_TYPES = ("dataset", "individual", "genomicVariant", "imagingStudy", "imagingSeries")
+ALL_TYPES = (
+    "dataset", "cohort", "individual", "biosample", "run", "analysis",
+    "genomicVariant", "imagingStudy", "imagingSeries",
+)  # fmt: skip
 
 
 def standing(jtis: Collection[str]) -> Collection[str]:
