@@ -613,6 +613,68 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("nonce"),
     )
     op.create_index("federation_nonce_made_at", "federation_nonce", ["made_at"], unique=False)
+    op.create_table(
+        "job",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("worker", sa.String(), nullable=True),
+        sa.Column("token", sa.String(), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancel", sa.Boolean(), nullable=False),
+        sa.Column("error", sa.String(), nullable=False),
+        sa.Column("done_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("total_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_job_dataset"), "job", ["dataset"], unique=False)
+    op.create_index("job_order", "job", ["state", "priority", "id"], unique=False)
+    op.create_table(
+        "arrival",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("job", sa.Integer(), nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("declared", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reasons", sa.JSON(), nullable=False),
+        sa.Column("report", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("file", sa.String(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job"],
+            ["job.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("arrival_place", "arrival", ["store", "key"], unique=False)
+    op.create_index(op.f("ix_arrival_dataset"), "arrival", ["dataset"], unique=False)
+    op.create_index(op.f("ix_arrival_job"), "arrival", ["job"], unique=False)
+    op.create_table(
+        "job_event",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("job", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job"],
+            ["job.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_job_event_job"), "job_event", ["job"], unique=False)
     # ### end Alembic commands ###
 
 
@@ -671,6 +733,15 @@ def downgrade() -> None:
     op.drop_table("individual_value")
     op.drop_index("individual_term_path", table_name="individual_term")
     op.drop_table("individual_term")
+    op.drop_index(op.f("ix_job_event_job"), table_name="job_event")
+    op.drop_table("job_event")
+    op.drop_index(op.f("ix_arrival_job"), table_name="arrival")
+    op.drop_index(op.f("ix_arrival_dataset"), table_name="arrival")
+    op.drop_index("arrival_place", table_name="arrival")
+    op.drop_table("arrival")
+    op.drop_index("job_order", table_name="job")
+    op.drop_index(op.f("ix_job_dataset"), table_name="job")
+    op.drop_table("job")
     op.drop_table("remembered_digest")
     op.drop_index("location_key", table_name="location")
     op.drop_table("location")
