@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from adapters.catalog.bundles import Bundles
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
+from adapters.catalog.holdings import Holdings
 from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
@@ -42,6 +43,7 @@ from node.beacon.answering import Answering
 from node.beacon.beacon import Beacon
 from node.beacon.envelope import beacon_shape
 from node.beacon.failures import FAILURES as BEACON_FAILURES
+from node.beacon.handovers import Handovers
 from node.beacon.meeting import Meeting
 from node.beacon.profile import Profile as BeaconProfile
 from node.beacon.question import Search
@@ -261,6 +263,7 @@ class _Member:
             entry_types=tuple(beacon.entry_types),
             environment=self.settings.environment,
             requests_url=f"{url}/requests/new" if "dac" in self.profile.standards else None,
+            filtered_only=frozenset(beacon.filtered_only),
         )
         return Beacon(
             Answering(
@@ -271,6 +274,11 @@ class _Member:
                 floor=self.floor,
                 bearer=self.clearinghouse.bearer,
                 profile=about,
+                handovers=Handovers(
+                    Holdings(self.engine, self.catalog),
+                    drs_host=self.settings.drs_host,
+                    htsget={format: url + path for format, path in self._slices().items()},
+                ),
                 dataset_url=lambda accession: f"{url}/datasets/{accession}",
             ),
             about,

@@ -69,6 +69,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("accession"),
     )
     op.create_table(
+        "cohort",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("record", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dataset"],
+            ["dataset.accession"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_cohort_dataset"), "cohort", ["dataset"], unique=False)
+    op.create_table(
         "imaging_study",
         sa.Column("uid", sa.String(), nullable=False),
         sa.Column("dataset", sa.String(), nullable=False),
@@ -146,6 +160,21 @@ def upgrade() -> None:
     op.create_index(op.f("ix_sample_individual"), "sample", ["individual"], unique=False)
     op.create_index(op.f("ix_sample_name"), "sample", ["name"], unique=False)
     op.create_table(
+        "cohort_member",
+        sa.Column("cohort", sa.String(), nullable=False),
+        sa.Column("individual", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["cohort"],
+            ["cohort.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["individual"],
+            ["individual.accession"],
+        ),
+        sa.PrimaryKeyConstraint("cohort", "individual"),
+    )
+    op.create_index(op.f("ix_cohort_member_individual"), "cohort_member", ["individual"], unique=False)
+    op.create_table(
         "experiment",
         sa.Column("accession", sa.String(), nullable=False),
         sa.Column("dataset", sa.String(), nullable=False),
@@ -215,6 +244,29 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_run_dataset"), "run", ["dataset"], unique=False)
     op.create_index(op.f("ix_run_experiment"), "run", ["experiment"], unique=False)
+    op.create_table(
+        "analysis",
+        sa.Column("accession", sa.String(), nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("analysis_date", sa.Date(), nullable=True),
+        sa.Column("pipeline", sa.String(), nullable=False),
+        sa.Column("aligner", sa.String(), nullable=False),
+        sa.Column("caller", sa.String(), nullable=False),
+        sa.Column("attributes", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dataset"],
+            ["dataset.accession"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["run"],
+            ["run.accession"],
+        ),
+        sa.PrimaryKeyConstraint("accession"),
+    )
+    op.create_index(op.f("ix_analysis_dataset"), "analysis", ["dataset"], unique=False)
+    op.create_index(op.f("ix_analysis_run"), "analysis", ["run"], unique=False)
     op.create_table(
         "file",
         sa.Column("id", sa.String(), nullable=False),
@@ -298,6 +350,68 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("file", "store"),
     )
     op.create_index("location_key", "location", ["store", "key"], unique=False)
+    op.create_table(
+        "job",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("worker", sa.String(), nullable=True),
+        sa.Column("token", sa.String(), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancel", sa.Boolean(), nullable=False),
+        sa.Column("error", sa.String(), nullable=False),
+        sa.Column("done_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("total_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_job_dataset"), "job", ["dataset"], unique=False)
+    op.create_index("job_order", "job", ["state", "priority", "id"], unique=False)
+    op.create_table(
+        "arrival",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("job", sa.Integer(), nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("declared", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reasons", sa.JSON(), nullable=False),
+        sa.Column("report", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("file", sa.String(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job"],
+            ["job.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("arrival_place", "arrival", ["store", "key"], unique=False)
+    op.create_index(op.f("ix_arrival_dataset"), "arrival", ["dataset"], unique=False)
+    op.create_index(op.f("ix_arrival_job"), "arrival", ["job"], unique=False)
+    op.create_table(
+        "job_event",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("job", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job"],
+            ["job.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_job_event_job"), "job_event", ["job"], unique=False)
     op.create_table(
         "remembered_digest",
         sa.Column("store", sa.String(), nullable=False),
@@ -740,6 +854,15 @@ def downgrade() -> None:
     op.drop_index("individual_term_path", table_name="individual_term")
     op.drop_table("individual_term")
     op.drop_table("remembered_digest")
+    op.drop_index(op.f("ix_job_event_job"), table_name="job_event")
+    op.drop_table("job_event")
+    op.drop_index(op.f("ix_arrival_job"), table_name="arrival")
+    op.drop_index(op.f("ix_arrival_dataset"), table_name="arrival")
+    op.drop_index("arrival_place", table_name="arrival")
+    op.drop_table("arrival")
+    op.drop_index("job_order", table_name="job")
+    op.drop_index(op.f("ix_job_dataset"), table_name="job")
+    op.drop_table("job")
     op.drop_index("location_key", table_name="location")
     op.drop_table("location")
     op.drop_index(op.f("ix_file_person_individual"), table_name="file_person")
@@ -750,6 +873,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_file_index_of"), table_name="file")
     op.drop_index(op.f("ix_file_dataset"), table_name="file")
     op.drop_table("file")
+    op.drop_index(op.f("ix_analysis_run"), table_name="analysis")
+    op.drop_index(op.f("ix_analysis_dataset"), table_name="analysis")
+    op.drop_table("analysis")
     op.drop_index(op.f("ix_run_experiment"), table_name="run")
     op.drop_index(op.f("ix_run_dataset"), table_name="run")
     op.drop_table("run")
@@ -761,6 +887,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_experiment_dataset"), table_name="experiment")
     op.drop_index(op.f("ix_experiment_biosample"), table_name="experiment")
     op.drop_table("experiment")
+    op.drop_index(op.f("ix_cohort_member_individual"), table_name="cohort_member")
+    op.drop_table("cohort_member")
     op.drop_index(op.f("ix_sample_name"), table_name="sample")
     op.drop_index(op.f("ix_sample_individual"), table_name="sample")
     op.drop_index(op.f("ix_sample_dataset"), table_name="sample")
@@ -773,6 +901,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_imaging_study_individual"), table_name="imaging_study")
     op.drop_index(op.f("ix_imaging_study_dataset"), table_name="imaging_study")
     op.drop_table("imaging_study")
+    op.drop_index(op.f("ix_cohort_dataset"), table_name="cohort")
+    op.drop_table("cohort")
     op.drop_table("dataset")
     op.drop_table("biosample")
     op.drop_index(op.f("ix_individual_link"), table_name="individual")
