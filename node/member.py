@@ -47,7 +47,7 @@ from node.beacon.handovers import Handovers
 from node.beacon.meeting import Meeting
 from node.beacon.profile import Profile as BeaconProfile
 from node.beacon.question import Search
-from node.dac import DacHandler
+from node.dac.handler import DacHandler
 from node.data import PREFIX, Data
 from node.delivery import Accel
 from node.drs.handler import Drs
@@ -131,7 +131,7 @@ class _Member:
             manifest=self.manifests.one,
             accel=Accel(settings.accel.prefix) if settings.accel else None,
         )
-        self.dac = Dac(engine, broker, self._rule, url)
+        self.dac = Dac(engine, broker, self._rule, url, terms=self._terms, one_click=self.profile.dac.one_click)
         self.search = Search(engine, self.profile.beacon.entry_types)
         self.floor = Floor(settings.floor.minimum, settings.floor.round_to)
 
@@ -203,7 +203,8 @@ class _Member:
     def _loops(self, stop: threading.Event) -> Iterator[Callable[[], None]]:
         """What runs beside the requests, each in a thread of its own until ``stop``."""
         mail = self.settings.mail
-        transport = Folder(mail.folder) if mail.folder else Smtp(mail.smtp) if mail.smtp else None
+        server = Smtp(**mail.smtp.model_dump()) if mail.smtp else None
+        transport = Folder(mail.folder) if mail.folder else server
         if transport is not None:
             yield partial(outbox.run, self.engine, transport, mail.sender, stop)
 
@@ -216,6 +217,11 @@ class _Member:
     def _rule(self, accession: str) -> DatasetRule | None:
         found = self.catalog.dataset(accession)
         return None if found is None else rule_of(found)
+
+    def _terms(self, accession: str) -> list[dict[str, Any]]:
+        """The DUO terms of a data set; none of what does not exist."""
+        found = self.catalog.dataset(accession)
+        return [] if found is None else list(found.duo.get("duoDataUse") or ())
 
     def _drs(self) -> Drs:
         presigning = frozenset(name for name, store in self.settings.stores.items() if store.kind == "s3")

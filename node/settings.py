@@ -73,10 +73,20 @@ class JoinPartner(Strict):
     key: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class SmtpServer(Strict):
+    """A mail server; its certificate is verified unless ``tls`` is ``none``."""
+
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: str = ""
+
+
 class Mail(Strict):
     """How messages leave: an SMTP server, or a folder that takes them as files."""
 
-    smtp: str | None = None
+    smtp: SmtpServer | None = None
     folder: Path | None = None
     sender: str = "node@localhost"
 
@@ -171,6 +181,12 @@ class BeaconProfile(Strict):
     filtered_only: list[str] = Field(default_factory=list)
 
 
+class DacProfile(Strict):
+    """How the committees of a member work. ``one_click``: their mails carry a link whose page approves with a click."""
+
+    one_click: bool = False
+
+
 class Profile(Strict):
     """What differs between the members (DESIGN section 4): data, never code."""
 
@@ -185,6 +201,7 @@ class Profile(Strict):
     standards: list[Literal["drs", "beacon", "htsget", "dac", "visas", "join"]]
     beacon: BeaconProfile
     human_reads: Literal["allowed", "refused"] = "allowed"
+    dac: DacProfile = DacProfile()
 
 
 def profile(name: str) -> Profile:
