@@ -42,9 +42,9 @@ class Variants:
     """Questions to the variants in a catalog database.
 
     Every method takes the data sets to ask and ``visible``, the ordinals of the people who exist for the caller, of all
-    data sets or of each: nothing of anybody else is in any answer. An allele that only others carry does not exist; a file without
-    genotypes has no carriers, and its alleles exist by themselves unless ``sites`` is False. Each question sees one
-    consistent state of the database. Methods that take a :class:`VariantQuery` raise ``InvalidVariantQuery``.
+    data sets or of each: nothing of anybody else is in any answer. An allele that only others carry does not exist; a
+    file without genotypes has no carriers, and its alleles exist by themselves unless ``sites`` is False. Each question
+    sees one consistent state of the database. Methods that take a :class:`VariantQuery` raise ``InvalidVariantQuery``.
     """
 
     def __init__(self, engine: Engine) -> None:
