@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pyroaring import BitMap
 
@@ -97,6 +97,18 @@ class Mask:
         if self._bits is None:
             self._bits = _bitset(self.people, 0) if self.people else 0
         return self._bits
+
+
+class Masks:
+    """A mask for each data set, or one for all of them."""
+
+    def __init__(self, people: BitMap | Mapping[str, BitMap]) -> None:
+        self._all = Mask(people) if isinstance(people, BitMap) else None
+        self._each = {} if isinstance(people, BitMap) else {dataset: Mask(of) for dataset, of in people.items()}
+
+    def of(self, dataset: str) -> Mask:
+        """The mask of a data set."""
+        return self._all if self._all is not None else self._each[dataset]
 
 
 def _roaring(people: BitMap) -> bytes:
