@@ -26,7 +26,7 @@ from adapters.store.protocol import ArchiveStore, NoSuchObject, Stat
 from auth.caller import Caller
 from auth.policy import Decision
 from auth.signed import Capability, Signer
-from node.delivery import Accel, Delivered, WholeFile, described, made, streamed
+from node.delivery import Accel, Delivered, WholeFile, described, made, streamed, whole_digest
 from node.drs.manifests import Manifest
 from web.errors import Failure
 
@@ -130,6 +130,8 @@ class Data:
         headers = described(file.checksums.get("sha-256"), stat.etag)
         if capability.first is None and capability.last is None:
             if isinstance(store, LocalStore) and self._accel is not None and path is not None:
+                if request.method == "GET" and "range" not in request.headers:
+                    headers |= whole_digest(headers)
                 return self._accel.to(store.name, path.relative_to(store.root), headers, file.mime_type)
             if path is not None:
                 return Delivered(WholeFile(path, media_type=file.mime_type, headers=headers))
