@@ -33,6 +33,8 @@ from auth.pages.views import CALLBACK, AccessPages
 from auth.policy import DatasetRule, Floor, Policy
 from auth.sessions import Sessions
 from auth.signed import Signer
+from auth.standing import Standing
+from auth.status import StatusLists
 from auth.trust import Broker, Trust, TrustEntry, jku, own
 from auth.visas import VisaIssuer
 from federation.assertions import TrustedGateways
@@ -112,10 +114,13 @@ class _Member:
         self.http = JsonGet()
         url, broker = settings.public_url, settings.broker.issuer
         self.jwks = Jwks(self.http, {jku(url): self.ring.key_set})
-        trust = Trust.of((Broker(broker),), (own(url, broker), *(_entry(entry) for entry in settings.trust)))
+        brokers = (Broker(broker), *(Broker(**given.model_dump()) for given in settings.brokers))
+        trust = Trust.of(brokers, (own(url, broker), *(_entry(entry) for entry in settings.trust)))
         self.clearinghouse = Clearinghouse(url, trust, self.jwks, self.http)
         self.issuer = VisaIssuer(url, engine, self.ring)
-        self.policy = Policy(url, self.issuer.in_force)
+        self.statuses = StatusLists(trust.issuers.values(), self.jwks, self.http)
+        self.standing = Standing(self.issuer.in_force, self.statuses)
+        self.policy = Policy(url, self.standing)
         self.stores = open_stores({name: store.model_dump(mode="json") for name, store in settings.stores.items()})
         self.bundles = Bundles(engine, self.catalog)
         self.manifests = Manifests(self.bundles.find, settings.drs_host)
@@ -123,7 +128,7 @@ class _Member:
             catalog=self.catalog,
             stores=self.stores,
             signer=Signer(bytes.fromhex(settings.url_key)),
-            in_force=self.issuer.in_force,
+            in_force=self.standing,
             public_url=url,
             seconds=settings.url_seconds,
             manifest=self.manifests.one,
@@ -187,15 +192,18 @@ class _Member:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Mails leave and ended grants are noted while the process serves; then connections are closed."""
+        """Mails leave, ended grants are noted and status lists read while the process serves; then all is closed."""
         stop = threading.Event()
+        await self.statuses.refresh()
         async with anyio.create_task_group() as group:
+            group.start_soon(self.statuses.run)
             for loop in self._loops(stop):
                 group.start_soon(anyio.to_thread.run_sync, loop)
             try:
                 yield
             finally:
                 stop.set()
+                group.cancel_scope.cancel()
         await self.clearinghouse.close()
 
     def _loops(self, stop: threading.Event) -> Iterator[Callable[[], None]]:
@@ -326,6 +334,9 @@ def _entry(given: TrustedIssuer) -> TrustEntry:
         datasets=tuple(given.datasets),
         types=tuple(given.types),
         subjects_of=given.subjects_of,
+        max_age=given.max_age,
+        status=given.status,
+        userinfo=given.userinfo,
     )
 
 
