@@ -19,7 +19,9 @@ from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
 from adapters.store.source import ByteSource
+from adapters.variants.published import PublicVariants
 from auth import outbox
+from auth.budget import Budgets
 from auth.clearinghouse import Clearinghouse
 from auth.client_assertion import Assertions
 from auth.dac import Dac
@@ -30,7 +32,7 @@ from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.sign_in import ClientSettings, SignIn
 from auth.pages.views import CALLBACK, AccessPages
-from auth.policy import DatasetRule, Floor, Policy
+from auth.policy import DatasetRule, Policy
 from auth.sessions import Sessions
 from auth.signed import Signer
 from auth.trust import Broker, Trust, TrustEntry, jku, own
@@ -42,6 +44,7 @@ from node.beacon.answering import Answering
 from node.beacon.beacon import Beacon
 from node.beacon.envelope import beacon_shape
 from node.beacon.failures import FAILURES as BEACON_FAILURES
+from node.beacon.guard import Guard
 from node.beacon.meeting import Meeting
 from node.beacon.profile import Profile as BeaconProfile
 from node.beacon.question import Search
@@ -115,7 +118,8 @@ class _Member:
         trust = Trust.of((Broker(broker),), (own(url, broker), *(_entry(entry) for entry in settings.trust)))
         self.clearinghouse = Clearinghouse(url, trust, self.jwks, self.http)
         self.issuer = VisaIssuer(url, engine, self.ring)
-        self.policy = Policy(url, self.issuer.in_force)
+        public, differing = settings.privacy.granularities()
+        self.policy = Policy(url, self.issuer.in_force, differing, public)
         self.stores = open_stores({name: store.model_dump(mode="json") for name, store in settings.stores.items()})
         self.bundles = Bundles(engine, self.catalog)
         self.manifests = Manifests(self.bundles.find, settings.drs_host)
@@ -131,7 +135,13 @@ class _Member:
         )
         self.dac = Dac(engine, broker, self._rule, url)
         self.search = Search(engine, self.profile.beacon.entry_types)
-        self.floor = Floor(settings.floor.minimum, settings.floor.round_to)
+        self.guard = Guard(
+            settings.privacy.protections(settings.floor),
+            Budgets(engine),
+            PublicVariants(engine, settings.privacy.references),
+            settings.privacy.edges(),
+        )
+        self.floor = settings.floor.rule()
 
     def contracts(self) -> Iterator[Contract]:
         """The standards that the profile names."""
@@ -265,6 +275,7 @@ class _Member:
                 floor=self.floor,
                 bearer=self.clearinghouse.bearer,
                 profile=about,
+                guard=self.guard,
                 dataset_url=lambda accession: f"{url}/datasets/{accession}",
             ),
             about,
@@ -297,19 +308,22 @@ class _Member:
             htsget=self._slices(),
         )
         gateways = {gateway.issuer: gateway.jwks_uri for gateway in self.settings.gateways}
+        meeting = Meeting(
+            catalog=self.catalog,
+            search=self.search,
+            policy=self.policy,
+            floor=self.floor,
+            linked=self.profile.accessions.link is not None,
+            guard=self.guard,
+        )
         return Side(
             url=url,
-            individuals=Meeting(
-                catalog=self.catalog,
-                search=self.search,
-                policy=self.policy,
-                floor=self.floor,
-                linked=self.profile.accessions.link is not None,
-            ),
+            individuals=meeting,
+            debit=meeting.debit,
             record=individuals.record,
             rules=individuals.rules,
             granularity=self.policy.granularity,
-            floor=self.floor,
+            floor=self.guard.protections.strictest(),
             partners={partner.member: bytes.fromhex(partner.key) for partner in self.settings.partners},
             gateways=TrustedGateways(Assertions(self.engine, url, gateways, self.jwks).verify),
             bearer=self.clearinghouse.bearer,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from node.privacy import Floor, Privacy
 from web.settings import ProcessSettings, SettingsError, Strict, read, validated
 
 MEMBERS = "config.members"
@@ -59,13 +60,6 @@ class TrustedGateway(Strict):
     jwks_uri: str
 
 
-class Floor(Strict):
-    """Counts below ``minimum`` are not told; others are rounded down to a multiple of ``round_to``."""
-
-    minimum: int = Field(default=10, ge=1)
-    round_to: int = Field(default=10, ge=1)
-
-
 class JoinPartner(Strict):
     """A member whose individuals are linked with ours, and the key (hex, 32 bytes) that only the two share."""
 
@@ -106,6 +100,7 @@ class MemberSettings(ProcessSettings):
     gateways: tuple[TrustedGateway, ...] = ()
     partners: tuple[JoinPartner, ...] = ()
     floor: Floor = Floor()
+    privacy: Privacy = Privacy()
     mail: Mail = Mail()
     url_key: str = Field(pattern=r"^[0-9a-f]{64}$")
     url_seconds: int = Field(default=900, ge=10, le=3600)

@@ -19,8 +19,9 @@ from auth.caller import Caller
 from auth.policy import Floor, Policy
 from node.beacon import answers, envelope, listing, profile, records
 from node.beacon.access import Access, decide
+from node.beacon.guard import Guard, asked_of
 from node.beacon.profile import Profile
-from node.beacon.question import VARIANT, Question, Search
+from node.beacon.question import VARIANT, Members, Question, Search
 from node.beacon.request import Request, from_get, from_post
 from web.errors import Failure
 
@@ -54,6 +55,7 @@ class Answering:
 
     :param bearer: resolves the caller.
     :param dataset_url: page where a person reads about a data set.
+    :param guard: protects genotypes from those who may not see records; None: nothing but the floor does.
     :param today: the date, in UTC, on which visibility depends.
     :param clock: epoch seconds.
     """
@@ -69,6 +71,7 @@ class Answering:
         bearer: Bearers,
         profile: Profile,
         dataset_url: Callable[[str], str],
+        guard: Guard | None = None,
         today: Callable[[], dt.date] = today,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -80,6 +83,7 @@ class Answering:
         self._bearer = bearer
         self._profile = profile
         self._dataset_url = dataset_url
+        self._guard = guard
         self._today = today
         self._clock = clock
 
@@ -116,18 +120,38 @@ class Answering:
     def _datasets(self, where: Restriction) -> list[DatasetRecord]:
         return self._catalog.datasets(None if where.dataset is None else [where.dataset])
 
-    def _access(self, caller: Caller, datasets: Sequence[DatasetRecord], question: Question) -> Access:
-        return decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
+    def _access(
+        self,
+        caller: Caller,
+        datasets: Sequence[DatasetRecord],
+        question: Question,
+        members: Members | None = None,
+        *,
+        numbers: bool = False,
+    ) -> Access:
+        """What the caller may learn; what it costs is paid when this returns (:class:`Guard`).
+
+        :param members: the people who exist, if they are known already.
+        :param numbers: the answer shows numbers, where they are granted.
+        """
+        access = decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
+        if self._guard is None:
+            return access
+        asked = asked_of(question, self._search.of_people(question), numbers)
+        return self._guard.admit(caller, asked, access, lambda: members or self._members(datasets))
+
+    def _members(self, datasets: Sequence[DatasetRecord]) -> Members:
+        return self._search.members([dataset.accession for dataset in datasets], self._today())
 
     def _result_sets(self, question: Question, request: Request, caller: Caller, where: Restriction) -> Body:
         datasets = self._search.eligible(question, self._datasets(where))
-        access = self._access(caller, datasets, question)
-        members = self._search.members([d.accession for d in datasets], self._today())
+        members = self._members(datasets)
+        access = self._access(caller, datasets, question, members, numbers=request.granularity != "boolean")
         granularity = access.returned(request.granularity)
         limit = request.limit if granularity == "record" else 0
         found = answers.answer(self._search, self._engine, access, question, members, request.skip, limit)
         body = self._summary(question.entry_type, request, granularity, bool(found.counts), found.number)
-        body["info"] = {"exact": access.exact()}
+        body["info"] = access.told(question)
         if granularity == "record":
             requests_url = self._profile.requests_url
             sets = answers.result_sets(found, access, datasets, request.include, requests_url)
@@ -141,7 +165,7 @@ class Answering:
             lambda about: self._access(caller, datasets, about),
             question,
             datasets,
-            lambda: self._search.members([d.accession for d in datasets], self._today()),
+            lambda: self._members(datasets),
         )
         body = self._summary(DATASET, request, request.granularity, bool(found), len(found))
         if request.granularity == "record":
@@ -178,7 +202,7 @@ class Answering:
     def _terms(self, caller: Caller, skip: int, limit: int, dataset: str | None, scope: str | None) -> Body:
         datasets = self._datasets(Restriction(dataset=dataset))
         access = self._access(caller, datasets, Question(INDIVIDUAL))
-        members = self._search.members([d.accession for d in datasets], self._today())
+        members = self._members(datasets)
         from_index = Listing(self._engine, self._profile.entry_types)
         found = from_index.terms(members, access.listed(members)) + listing.data_use_terms(datasets)
         wanted = [term for term in found if scope is None or scope in term["scopes"]]
