@@ -1,7 +1,8 @@
 """JSON Web Signatures: the one door to joserfc, with the checks that it leaves to its caller.
 
 Only ES256 and RS256 (AAI profile, Signing Algorithms), compact form, a ``kid`` that names one key of a given set,
-``typ`` as the endpoint wants it (RFC 8725 section 3.11), no ``crit``, no key inside the token, no duplicate names.
+``typ`` as the endpoint wants it (RFC 8725 section 3.11), no ``crit``, no key inside the token, no duplicate names. A
+token that is bound to a key (``cnf``, RFC 7800: DPoP, mutual TLS) is refused, never taken as a Bearer token.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def check(parsed: Unverified, keys: KeySet, *, typ: Collection[str], now: int | 
 
     :param typ: accepted types without ``application/``, in lower case; an empty string accepts a token without type.
     :param now: epoch seconds; the machine's clock if None.
-    :raises InvalidToken: type, key, signature or time is wrong.
+    :raises InvalidToken: type, key, signature or time is wrong, or the token is bound to a key.
     """
     if _typ(parsed.header) not in {name.lower() for name in typ}:
         raise InvalidToken("the token's type (typ) is not accepted here")
@@ -121,6 +122,8 @@ def check(parsed: Unverified, keys: KeySet, *, typ: Collection[str], now: int | 
         jws.deserialize_compact(parsed.token, key, registry=_REGISTRY)
     except JoseError as error:
         raise InvalidToken("the token's signature does not verify") from error
+    if "cnf" in parsed.claims:
+        raise InvalidToken("the token is bound to a key or certificate (cnf), of which no proof can be given here")
     check_times(parsed.claims, int(time.time()) if now is None else now)
     return Verified(parsed.header, parsed.claims)
 

@@ -171,10 +171,18 @@ def _check_scope(visa: Visa, entry: TrustEntry) -> None:
         raise InvalidToken("the visa's source is not one its issuer is trusted with")
     if visa.type in _URL_VALUES and not _is_url(visa.value):
         raise InvalidToken("the visa's value is not a URL of at most 255 characters")
+    if visa.type == "AffiliationAndRole" and affiliation(visa.value) is None:
+        raise InvalidToken("the visa's value is not role@organisation")
     if visa.type in _NEED_BY and visa.by is None:
         raise InvalidToken("the visa does not say who asserts it (by)")
     if visa.type == "ControlledAccessGrants" and (visa.by == "self" or not entry.may_grant(visa.value)):
         raise InvalidToken("the visa grants what its issuer may not grant")
+
+
+def affiliation(value: str) -> tuple[str, str] | None:
+    """(role, organisation) of an AffiliationAndRole, split at the first ``@`` (VIS-06); None if one is missing."""
+    role, _, organisation = value.partition("@")
+    return (role, organisation) if role and organisation else None
 
 
 def _is_url(text: str) -> bool:

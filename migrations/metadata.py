@@ -19,6 +19,7 @@ def metadata(kind: Kind) -> list[MetaData]:
 
         return [auth.tables.Base.metadata, auth.sessions.Base.metadata, auth.broker.tables.Base.metadata]
     import adapters.catalog.models
+    import adapters.jobs.tables
     import adapters.registration.tables
     import adapters.terms.tables
     import adapters.variants.tables
@@ -28,6 +29,7 @@ def metadata(kind: Kind) -> list[MetaData]:
 
     return [
         adapters.catalog.models.Base.metadata,
+        adapters.jobs.tables.Base.metadata,
         adapters.registration.tables.Base.metadata,
         adapters.terms.tables.Base.metadata,
         adapters.variants.tables.Base.metadata,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Engine
 from starlette.types import ASGIApp
 
 from auth.broker.settings import BrokerSettings
-from auth.keys import KeyRing
+from auth.keys import KeyRing, clock
 from federation.settings import GatewaySettings
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings
@@ -30,12 +32,15 @@ def create(settings: Settings, engine: Engine) -> ASGIApp:
     return create_application(gateway(settings, engine))
 
 
-def broker(settings: BrokerSettings, engine: Engine) -> Assembly:
-    """The parts of a broker: everything it serves is in its Flask application."""
+def broker(settings: BrokerSettings, engine: Engine, now: Callable[[], int] = clock) -> Assembly:
+    """The parts of a broker: all but its key set is in its Flask application.
+
+    :param now: epoch seconds.
+    """
     from auth.broker.app import create_broker
     from node.visas import jwks_route
 
-    ring = KeyRing(engine)
+    ring = KeyRing(engine, now)
     info = service_info(
         id=f"{GROUP}.broker",
         name=settings.name,
@@ -52,7 +57,7 @@ def broker(settings: BrokerSettings, engine: Engine) -> Assembly:
         # Its keys are served here, not by the Flask application: a member that verifies a token while the broker waits
         # for that member's visas must not need one of the threads that wait.
         routes=[document("/service-info", info), jwks_route(ring.public_jwks)],
-        pages=create_broker(settings, engine, ring),
+        pages=create_broker(settings, engine, ring, now),
         checks=checks(engine),
         body_bytes=settings.body_bytes,
     )

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from adapters.catalog.bundles import Bundles
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
+from adapters.catalog.holdings import Holdings
 from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
@@ -45,10 +46,11 @@ from node.beacon.beacon import Beacon
 from node.beacon.envelope import beacon_shape
 from node.beacon.failures import FAILURES as BEACON_FAILURES
 from node.beacon.guard import Guard
+from node.beacon.handovers import Handovers
 from node.beacon.meeting import Meeting
 from node.beacon.profile import Profile as BeaconProfile
 from node.beacon.question import Search
-from node.dac import DacHandler
+from node.dac.handler import DacHandler
 from node.data import PREFIX, Data
 from node.delivery import Accel
 from node.drs.handler import Drs
@@ -133,7 +135,7 @@ class _Member:
             manifest=self.manifests.one,
             accel=Accel(settings.accel.prefix) if settings.accel else None,
         )
-        self.dac = Dac(engine, broker, self._rule, url)
+        self.dac = Dac(engine, broker, self._rule, url, terms=self._terms, one_click=self.profile.dac.one_click)
         self.search = Search(engine, self.profile.beacon.entry_types)
         self.guard = Guard(
             settings.privacy.protections(settings.floor),
@@ -211,7 +213,8 @@ class _Member:
     def _loops(self, stop: threading.Event) -> Iterator[Callable[[], None]]:
         """What runs beside the requests, each in a thread of its own until ``stop``."""
         mail = self.settings.mail
-        transport = Folder(mail.folder) if mail.folder else Smtp(mail.smtp) if mail.smtp else None
+        server = Smtp(**mail.smtp.model_dump()) if mail.smtp else None
+        transport = Folder(mail.folder) if mail.folder else server
         if transport is not None:
             yield partial(outbox.run, self.engine, transport, mail.sender, stop)
 
@@ -224,6 +227,11 @@ class _Member:
     def _rule(self, accession: str) -> DatasetRule | None:
         found = self.catalog.dataset(accession)
         return None if found is None else rule_of(found)
+
+    def _terms(self, accession: str) -> list[dict[str, Any]]:
+        """The DUO terms of a data set; none of what does not exist."""
+        found = self.catalog.dataset(accession)
+        return [] if found is None else list(found.duo.get("duoDataUse") or ())
 
     def _drs(self) -> Drs:
         presigning = frozenset(name for name, store in self.settings.stores.items() if store.kind == "s3")
@@ -265,6 +273,7 @@ class _Member:
             entry_types=tuple(beacon.entry_types),
             environment=self.settings.environment,
             requests_url=f"{url}/requests/new" if "dac" in self.profile.standards else None,
+            filtered_only=frozenset(beacon.filtered_only),
         )
         return Beacon(
             Answering(
@@ -276,6 +285,11 @@ class _Member:
                 bearer=self.clearinghouse.bearer,
                 profile=about,
                 guard=self.guard,
+                handovers=Handovers(
+                    Holdings(self.engine, self.catalog),
+                    drs_host=self.settings.drs_host,
+                    htsget={format: url + path for format, path in self._slices().items()},
+                ),
                 dataset_url=lambda accession: f"{url}/datasets/{accession}",
             ),
             about,

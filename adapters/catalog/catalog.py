@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from adapters.catalog.models import Checksum, Dataset, File, FilePerson, Location
+from adapters.catalog.models import Checksum, Cohort, Dataset, File, FilePerson, Location
 from adapters.catalog.visibility import dataset_exists, file_exists
 
 # SQLite allows 32,766 parameters in a statement, PostgreSQL 65,535; ids are asked for in blocks well below both.
@@ -65,6 +65,17 @@ class DatasetRecord:
     release_date: dt.date
     created_at: dt.datetime
     updated_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CohortRecord:
+    """A cohort of a data set that exists; ``record`` is the Beacon cohort without id, name and type."""
+
+    id: str
+    dataset: str
+    name: str
+    type: str
+    record: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,13 @@ class Catalog:
             question = question.where(Dataset.accession.in_(accessions))
         with self._engine.connect() as connection:
             return [_dataset(row) for row in connection.execute(question)]
+
+    def cohorts(self) -> list[CohortRecord]:
+        """All cohorts of data sets that exist, by id."""
+        question = select(Cohort).join(Dataset, Dataset.accession == Cohort.dataset).order_by(Cohort.id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(question.where(dataset_exists(self._clock())))
+            return [CohortRecord(row.id, row.dataset, row.name, row.type, row.record) for row in rows]
 
     def file(self, id: str) -> FileRecord | None:
         """The file, or None if it does not exist."""

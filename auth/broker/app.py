@@ -35,7 +35,7 @@ def create_broker(
     keys: KeyRing,
     clock: Callable[[], int] = lambda: int(time.time()),
 ) -> Flask:
-    """The broker as a WSGI application for the root of ``settings.public_url``.
+    """The broker as a WSGI application for the root of ``settings.public_url``, all but its key set.
 
     :param engine: database with the tables of ``auth.tables``, ``auth.sessions`` and ``auth.broker.tables``.
     :param clock: epoch seconds.

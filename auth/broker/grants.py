@@ -71,6 +71,8 @@ class CodeGrant(Issuing, grants.AuthorizationCodeGrant):  # type: ignore[misc]  
         for name, error in (("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")):
             if name in data:
                 raise InvalidRequestError(error=error, redirect_uri=redirect_uri)
+        if "dpop_jkt" in data:
+            raise InvalidRequestError("DPoP is not supported (dpop_jkt).", redirect_uri=redirect_uri)
         if data.get("response_mode", "query") != "query":
             raise InvalidRequestError("Only response_mode=query is supported.", redirect_uri=redirect_uri)
         if "openid" not in self.request.scope.split():

@@ -1,4 +1,4 @@
-"""The endpoints that programs use: discovery, keys, /token, /userinfo, /introspect, /revoke, /device_authorization."""
+"""The endpoints that programs use: discovery, /token, /userinfo, /introspect, /revoke, /device_authorization."""
 
 from __future__ import annotations
 
@@ -17,14 +17,11 @@ from auth.broker.settings import PASSPORT_SCOPE, SCOPES, BrokerSettings
 from auth.jose import ALGORITHMS
 from web.pages import cookieless
 
-KEYS_FRESH = 300  # seconds others may keep our key set
-
 
 def register(app: Flask, server: BrokerServer) -> None:
     """Add the endpoints to the application."""
     metadata = discovery(server.settings)
     app.add_url_rule("/.well-known/openid-configuration", "discovery", lambda: jsonify(metadata))
-    app.add_url_rule("/.well-known/jwks.json", "jwks", lambda: _jwks(server))
     posts: dict[str, Callable[[], Any]] = {
         "token": server.create_token_response,
         "introspect": lambda: server.create_endpoint_response("introspection"),
@@ -70,12 +67,6 @@ def discovery(settings: BrokerSettings) -> dict[str, Any]:
     }
 
 
-def _jwks(server: BrokerServer) -> Response:
-    answer = jsonify(server.keys.public_jwks())
-    answer.headers["Cache-Control"] = f"public, max-age={KEYS_FRESH}"
-    return answer
-
-
 def _protocol(server: BrokerServer, answer: Callable[[], Any]) -> Callable[[], Any]:
     """Check the parameters first; errors wear the shape of RFC 6749 5.2."""
 
@@ -87,6 +78,8 @@ def _protocol(server: BrokerServer, answer: Callable[[], Any]) -> Callable[[], A
             if request.args:
                 raise InvalidRequestError("Parameters belong in the body of the request.")
             _one_authentication()
+            if "DPoP" in request.headers:
+                raise InvalidRequestError("DPoP is not supported: a token that is not bound is not what was asked for.")
             return answer()
         except OAuth2Error as error:
             return server.handle_error_response(None, error)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from adapters.terms.bins import Bins
+from adapters.terms.vocabulary import COHORT
 from adapters.variants.published import PublicVariants, Released, block, canonical, one_allele
 from adapters.variants.query import VariantQuery
 from auth.budget import Budgets, Charge
@@ -114,7 +115,7 @@ def asked_of(question: Question, narrowed: bool, numbers: bool) -> Asked | None:
     :param narrowed: see :class:`Asked`.
     """
     # One person alone is never above a floor: there is nothing to charge for.
-    one_person = question.individual is not None or (question.entry_type != VARIANT and question.entry is not None)
+    one_person = any(kind not in (VARIANT, COHORT) for kind, _ in question.named)
     if not question.genotypes or one_person:
         return None
     named = question.entry if question.entry_type == VARIANT else question.allele

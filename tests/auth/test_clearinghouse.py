@@ -13,7 +13,7 @@ from auth.clearinghouse import CACHE_SECONDS, Clearinghouse
 from auth.errors import InvalidToken, IssuerUnavailable, TokenTooLarge
 from auth.http import HttpStatus, JsonGet
 from auth.jwks import Jwks
-from auth.trust import jku
+from auth.trust import Broker, Trust, jku
 from tests.auth.world import BROKER, FOREIGN, MEMBER, NOW, STRANGER, Answers, Clock, World, sign
 
 USERINFO = f"{BROKER}/userinfo"
@@ -33,6 +33,12 @@ class House:
         self.answers = Answers(tables)
         http = cast(JsonGet, self.answers)
         self.clearinghouse = Clearinghouse(MEMBER, world.trust, Jwks(http, now=clock), http, clock)
+
+    def trust(self, *brokers: Broker) -> None:
+        """Believe these brokers, and the issuers as before."""
+        trust = Trust.of(brokers, tuple(self.world.trust.issuers.values()))
+        http = cast(JsonGet, self.answers)
+        self.clearinghouse = Clearinghouse(MEMBER, trust, Jwks(http, now=self.clock), http, self.clock)
 
     def token(self, issuer: str = BROKER, header: Mapping[str, Any] | None = None, **changes: Any) -> str:
         claims = {
@@ -85,6 +91,8 @@ BAD_TOKENS: dict[str, dict[str, Any]] = {
     "46 near match": {"aud": f"{MEMBER}/"},
     "46 audience a number": {"aud": 1},
     "46 audience a list of numbers": {"aud": [1]},
+    "56 bound to a key": {"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}},
+    "57 bound to a certificate": {"cnf": {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}},
     "-- scope lacks openid": {"scope": "ga4gh_passport_v1"},
     "-- no scope": {"scope": None},
     "-- no subject": {"sub": None},
@@ -123,7 +131,7 @@ async def test_userinfo_of_somebody_else_is_refused(house: House) -> None:
 @pytest.mark.parametrize(
     ("status", "error"), [(401, InvalidToken), (403, InvalidToken), (500, IssuerUnavailable), (302, IssuerUnavailable)]
 )
-async def test_the_broker_has_the_last_word(house: House, status: int, error: type[Exception]) -> None:
+async def test_ATTACKS_36_the_broker_has_the_last_word(house: House, status: int, error: type[Exception]) -> None:
     """A revoked token, though its signature holds, is refused."""
     house.userinfo = HttpStatus(status)
     with pytest.raises(error):
@@ -232,6 +240,23 @@ async def test_ATTACKS_42_counts_are_bounded(house: House, world: World) -> None
     many = [world.passport([f"{n}.{i}" for i in range(600)]) for n in range(2)]
     with pytest.raises(TokenTooLarge):
         await house.clearinghouse.passports(many)
+
+
+async def test_CLH_07_a_token_goes_to_its_own_broker_and_to_nobody_else(house: House, world: World) -> None:
+    """Not to the other broker, not to the issuers of the visas, whose keys are fetched without it."""
+    other = "https://other-broker.example"
+    house.world.keys[other] = house.world.keys[STRANGER]
+    house.trust(Broker(BROKER), Broker(other))
+    house.answers.answers[jku(other)] = {"keys": [house.world.keys[other].public_jwk()]}
+    house.answers.answers[f"{other}/userinfo"] = {"sub": "alice", "ga4gh_passport_v1": []}
+    house.userinfo = {"sub": "alice", "ga4gh_passport_v1": [world.visa(), world.visa(FOREIGN, **FOREIGN_GRANT)]}
+    ours, theirs = house.token(), house.token(other, client_id="c")
+    await house.clearinghouse.bearer(ours)
+    await house.clearinghouse.bearer(theirs)
+    assert jku(FOREIGN) in house.answers.asked
+    assert house.answers.sent == [(USERINFO, ours), (f"{other}/userinfo", theirs)]
+    await house.clearinghouse.passports([world.passport([world.visa(FOREIGN, **FOREIGN_GRANT)])])
+    assert len(house.answers.sent) == 2
 
 
 async def test_ATTACKS_60_no_token_reaches_the_log(house: House, world: World) -> None:

@@ -29,15 +29,15 @@ def clause(kind: str = "AffiliationAndRole", **claims: str) -> dict[str, str]:
 
 
 MET: dict[str, list[Any]] = {
-    "10 const": [[clause(value="const:faculty@med.example")]],
-    "10 pattern": [[clause(value="pattern:faculty@*.example")]],
-    "10 pattern with ?": [[clause(value="pattern:f?culty@med.ex?mple")]],
-    "10 split_pattern": [[clause(value="split_pattern:faculty@*")]],
-    "10 two claims of one visa": [[clause(value="pattern:*@med.example", by="const:so")]],
-    "10 and": [[clause(by="const:so"), clause("ResearcherStatus", by="const:system")]],
-    "10 or": [[clause(by="const:dac")], [clause(by="const:so")]],
+    "-- const": [[clause(value="const:faculty@med.example")]],
+    "-- pattern": [[clause(value="pattern:faculty@*.example")]],
+    "-- pattern with ?": [[clause(value="pattern:f?culty@med.ex?mple")]],
+    "-- split_pattern": [[clause(value="split_pattern:faculty@*")]],
+    "-- two claims of one visa": [[clause(value="pattern:*@med.example", by="const:so")]],
+    "-- and": [[clause(by="const:so"), clause("ResearcherStatus", by="const:system")]],
+    "-- or": [[clause(by="const:dac")], [clause(by="const:so")]],
     "26 empty alternative beside a met one": [[], [clause(by="const:so")]],
-    "10 source": [[clause(source="const:https://no.organization")]],
+    "-- source": [[clause(source="const:https://no.organization")]],
 }
 UNMET: dict[str, list[Any]] = {
     "26 [[]]": [[]],
@@ -90,7 +90,7 @@ def test_ATTACKS_26_to_32_unmet(world: World, wanted: list[Any]) -> None:
     assert not met(world, wanted, other(world, **FACULTY), other(world, **STATUS))
 
 
-BY_SO = MET["10 or"]
+BY_SO = MET["-- or"]
 
 
 def test_ATTACKS_28_a_conditional_visa_meets_nothing(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Tokens under attack: rows 1 to 12 and 42 of the attack table."""
+"""Tokens under attack: rows 1 to 12, 35, 42, 56 and 57 of the attack table."""
 
 from __future__ import annotations
 
@@ -129,6 +129,10 @@ ATTACKS = {
     "42 nested 100,000 deep": raw(HEADER, json.dumps(CLAIMS)[:-1] + ', "a": ' + "[" * 20_000 + "]" * 20_000 + "}"),
     "42 header of 1 MB": raw(HEADER[:-1] + ', "x": "' + "y" * 1_000_000 + '"}', json.dumps(CLAIMS)),
     "42 body of 5 MB": token({"a": "b" * 5_000_000}),
+    "56 bound to a key (jkt)": token({"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}),
+    "56 bound to a key (jwk)": token({"cnf": {"jwk": KEY.public_jwk()}}),
+    "57 bound to a certificate": token({"cnf": {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}}),
+    "57 cnf of nothing": token({"cnf": None}),
     "-- empty": "",
     "-- dots": "..",
 }

@@ -63,10 +63,10 @@ def test_a_grant_in_force_allows_until_the_earliest_expiry() -> None:
 
 
 DENIED: dict[str, tuple[Caller, bool]] = {
-    "anonymous": (ANONYMOUS, True),
-    "no visa": (person("alice"), False),
-    "token expired": (person("alice", grant(), expires=NOW), True),
-    "token without expiry": (replace(person("alice", grant()), expires=None), True),
+    "-- anonymous": (ANONYMOUS, True),
+    "-- no visa": (person("alice"), False),
+    "34 token expired": (person("alice", grant(), expires=NOW), True),
+    "-- token without expiry": (replace(person("alice", grant()), expires=None), True),
     "34 visa expired": (person("alice", grant(expires=NOW)), False),
     "37 by another": (person("alice", grant(by="system")), False),
     "37 by missing": (person("alice", grant(by=None)), False),
@@ -77,14 +77,14 @@ DENIED: dict[str, tuple[Caller, bool]] = {
     "38 slash": (person("alice", grant(value=f"{MEMBER}/datasets/HRA000001/")), False),
     "38 bare accession": (person("alice", grant(value="HRA000001")), False),
     "17 another committee": (person("alice", grant(source=f"{MEMBER}/dac/DAC2")), False),
-    "other type": (person("alice", grant(type="ResearcherStatus")), False),
-    "unknown grant": (person("alice", grant(jti="g9")), False),
-    "own visa without jti": (person("alice", grant(jti=None)), False),
+    "-- other type": (person("alice", grant(type="ResearcherStatus")), False),
+    "-- unknown grant": (person("alice", grant(jti="g9")), False),
+    "-- own visa without jti": (person("alice", grant(jti=None)), False),
 }
 
 
 @pytest.mark.parametrize(("caller", "authenticate"), DENIED.values(), ids=DENIED.keys())
-def test_denied(caller: Caller, authenticate: bool) -> None:
+def test_ATTACKS_17_34_37_38_denied(caller: Caller, authenticate: bool) -> None:
     decision = decide(caller)
     assert (decision.allowed, decision.authenticate, decision.grants, decision.expires) == (
         False,

@@ -126,9 +126,13 @@ class Answers:
     def __init__(self, answers: Mapping[str, Any | Callable[[Mapping[str, str]], Any]]) -> None:
         self.answers = dict(answers)
         self.asked: list[str] = []
+        self.sent: list[tuple[str, str]] = []
+        """URL and Authorization header of each request that had one."""
 
     async def get(self, url: str, *, max_bytes: int, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         self.asked.append(url)
+        if headers and "Authorization" in headers:
+            self.sent.append((url, headers["Authorization"]))
         answer = self.answers.get(url, IssuerUnavailable("nobody there"))
         if callable(answer):
             answer = answer(headers or {})

@@ -175,6 +175,15 @@ async def test_ATTACKS_71_a_changed_or_foreign_url_is_403(client: httpx.AsyncCli
     assert (await client.post(url)).status_code == 405
 
 
+@pytest.mark.parametrize("name", ["Host", "X-Forwarded-Host", "Forwarded"])
+async def test_ATTACKS_71_byte_urls_name_the_configured_host(client: httpx.AsyncClient, name: str) -> None:
+    """Whatever a request says of its host, the link that carries the right stays at this member."""
+    said = "host=evil.example" if name == "Forwarded" else "evil.example"
+    answer = await fetched(client, "HRR000002-01", headers={"Authorization": "Bearer two", name: said})
+    assert answer.json()["url"].startswith(PUBLIC_URL + "/data/")
+    assert "evil" not in answer.text
+
+
 async def test_a_file_lost_under_the_node_is_a_clear_500_and_others_are_served(
     client: httpx.AsyncClient, tmp_path: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from auth.trust import jku
 from auth.visas import VisaIssuer, read_status
 from node.app import AUTH_FAILURES
 from node.visas import Visas, jwks_route
+from tests.auth.world import b64
 from tests.node.family import BROKER, PUBLIC_URL
 from tests.support import running
 from web.application import Assembly, create_application
@@ -80,7 +83,7 @@ async def test_the_broker_reads_a_persons_visas(site: httpx.AsyncClient) -> None
     assert unknown.json() == {"ga4gh_passport_v1": []}
 
 
-async def test_nobody_else_reads_them(site: httpx.AsyncClient) -> None:
+async def test_ATTACKS_73_nobody_else_reads_them(site: httpx.AsyncClient) -> None:
     once = bearer()
     assert (await site.get(SUBJECT, headers=once)).status_code == 200
     refused = [
@@ -95,6 +98,29 @@ async def test_nobody_else_reads_them(site: httpx.AsyncClient) -> None:
         answer = await site.get(SUBJECT, headers=headers)
         assert answer.status_code == 401
         assert set(answer.json()) == {"status", "title", "detail"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/visas/v1/subjects", "/visas/v1/subjects/", "/visas/v1/admin", "/visas/v1/mint", "/admin/mint"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+async def test_ATTACKS_73_nobody_mints_or_lists_visas(site: httpx.AsyncClient, path: str, method: str) -> None:
+    body = {"sub": "mallory", "value": f"{PUBLIC_URL}/datasets/HRA000001"}
+    answer = await site.request(method, path, json=body, headers=bearer())
+    assert answer.status_code in (404, 405)
+    assert "ey" not in answer.text
+
+
+async def test_ATTACKS_73_a_secret_shared_by_services_is_no_assertion(site: httpx.AsyncClient) -> None:
+    """An HMAC under anything public, the key set of the caller among it, signs nothing here."""
+    header, claims, _ = bearer()["Authorization"].removeprefix("Bearer ").split(".")
+    mac = b64(json.dumps({"alg": "HS256", "kid": KEY.kid, "typ": client_assertion.TYPE}))
+    for secret in (b"", b"secret", KEY.key.as_pem(private=False), json.dumps(KEY.public_jwk()).encode()):
+        seal = b64(hmac.digest(secret, f"{mac}.{claims}".encode(), "sha256"))
+        for forged in (f"{mac}.{claims}.{seal}", f"{header}.{claims}.{seal}"):
+            refused = await site.get(SUBJECT, headers={"Authorization": f"Bearer {forged}"})
+            assert refused.status_code == 401
 
 
 async def test_the_status_list_is_for_everyone(site: httpx.AsyncClient) -> None:

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import connect
+from adapters.catalog.holdings import Holdings
 from adapters.variants.published import PublicVariants
 from auth.budget import Budgets
 from auth.caller import ANONYMOUS, Caller, Visa
@@ -31,6 +32,7 @@ from node.beacon.beacon import Beacon
 from node.beacon.envelope import beacon_shape
 from node.beacon.failures import FAILURES
 from node.beacon.guard import Guard
+from node.beacon.handovers import Handovers
 from node.beacon.profile import Profile
 from node.beacon.question import Search
 from node.privacy import Floor, Privacy
@@ -109,6 +111,7 @@ def application(engine: Engine, settings: dict[str, Any]) -> ASGIApp:
         floor=floor.rule(),
         bearer=Words().bearer,
         profile=profile,
+        handovers=Handovers(Holdings(engine, Catalog(engine)), drs_host="privacy.test", htsget={}),
         dataset_url=lambda accession: f"{PUBLIC_URL}/datasets/{accession}",
         guard=Guard(
             privacy.protections(floor), Budgets(engine), PublicVariants(engine, privacy.references), privacy.edges()

@@ -8,9 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from adapters.catalog.engine import connect
-from auth.broker.app import create_broker
 from auth.broker.settings import BrokerSettings
-from auth.keys import KeyRing
 from tests.auth.broker.running import (
     CHEAP,
     CLI,
@@ -21,6 +19,7 @@ from tests.auth.broker.running import (
     Clock,
     Member,
     Running,
+    broker_serving,
     serving,
     tables,
 )
@@ -89,8 +88,7 @@ def running(members: tuple[Member, Member], tmp_path_factory: pytest.TempPathFac
             "lifetimes": {"visas": 1.5},
         }
     )
-    app = create_broker(settings, engine, KeyRing(engine), clock)
-    with serving(app, port):
+    with broker_serving(settings, engine, clock):
         yield Running(settings, engine, clock)
     engine.dispose()
 

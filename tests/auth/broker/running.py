@@ -14,9 +14,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import requests
+import uvicorn
 from sqlalchemy import Engine
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+import node.app
 from auth import jose, sessions
 from auth import tables as auth_tables
 from auth.broker import accounts
@@ -25,6 +27,7 @@ from auth.broker.settings import BrokerSettings, PasswordSettings
 from auth.keys import KeyRing
 from auth.keyset import KeySet, SigningKey
 from tests.support import free_port
+from web.application import create_application
 
 CHEAP = PasswordSettings(time_cost=1, memory_kib=8, parallelism=1, lock_after=3, lock_seconds=900)
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -71,6 +74,24 @@ def tables(engine: Engine) -> None:
     """Make every table that a broker or a member's pages need."""
     for base in (auth_tables.Base, sessions.Base, broker_tables.Base):
         base.metadata.create_all(engine)
+
+
+@contextmanager
+def broker_serving(settings: BrokerSettings, engine: Engine, clock: Clock | None = None) -> Iterator[None]:
+    """The whole broker, as its process serves it, on the port of its ``public_url``; stopped at the end."""
+    app = create_application(node.app.broker(settings, engine, clock or Clock()))
+    port = urlsplit(settings.public_url).port
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port or 80, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
 
 
 class Member:

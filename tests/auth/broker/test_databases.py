@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from auth.broker.app import create_broker
 from auth.broker.settings import BrokerSettings
-from auth.keys import KeyRing
-from tests.auth.broker.running import CHEAP, CLI, DEVICE, EXCHANGE, Browser, Clock, Running, serving, tables
+from tests.auth.broker.running import CHEAP, CLI, DEVICE, EXCHANGE, Browser, Clock, Running, broker_serving, tables
 from tests.auth.broker.test_device import decide, poll, start
 from tests.auth.broker.test_tokens import exchange, refresh
 from tests.support import free_port
@@ -27,7 +25,7 @@ def test_flows_over_both_databases(engine: Engine) -> None:
         }
     )
     clock = Clock()
-    with serving(create_broker(settings, engine, KeyRing(engine), clock), port):
+    with broker_serving(settings, engine, clock):
         broker = Running(settings, engine, clock)
         broker.account()
         browser = Browser(broker)

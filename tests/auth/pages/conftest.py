@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 
 from adapters.catalog.engine import connect
 from auth.broker import accounts
-from auth.broker.app import create_broker
 from auth.broker.settings import BrokerSettings
 from auth.dac import Dac, register_committee
 from auth.keys import KeyRing
@@ -20,7 +19,7 @@ from auth.pages.sign_in import ClientSettings, SignIn
 from auth.pages.views import CALLBACK, AccessPages
 from auth.policy import DatasetRule
 from auth.sessions import Sessions
-from tests.auth.broker.running import CHEAP, PASSWORD, Clock, serving, tables
+from tests.auth.broker.running import CHEAP, PASSWORD, Clock, broker_serving, serving, tables
 from tests.support import free_port
 from web.pages import create_pages
 
@@ -91,7 +90,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     clock = Clock()
     app, dac = member_app(member_engine, url, broker, clock)
     register_committee(member_engine, "DAC1", "Committee", {subjects[name]: "" for name in ("wang", "zhao")}, clock())
-    with serving(create_broker(settings, engine, KeyRing(engine)), ports[0]), serving(app, ports[1]):
+    with broker_serving(settings, engine), serving(app, ports[1]):
         yield Site(url, broker, subjects, dac, clock)
     engine.dispose()
     member_engine.dispose()
