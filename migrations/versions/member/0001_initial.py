@@ -538,13 +538,20 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("people", sa.LargeBinary(), nullable=True),
-        sa.Column("records", sa.BigInteger(), nullable=False),
-        sa.Column("variants", sa.BigInteger(), nullable=False),
+        sa.Column("numbers", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.DateTime(), nullable=False),
         sa.Column("live_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("variant_release_of", "variant_release", ["dataset", "file", "state"], unique=False)
+    op.create_table(
+        "variant_segment",
+        sa.Column("release", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("records", sa.BigInteger(), nullable=False),
+        sa.Column("done", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("release", "number"),
+    )
     op.create_table(
         "auth_audit_event",
         sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -848,6 +855,7 @@ def downgrade() -> None:
     op.drop_table("auth_audit_head")
     op.drop_index(op.f("ix_auth_audit_event_target"), table_name="auth_audit_event")
     op.drop_table("auth_audit_event")
+    op.drop_table("variant_segment")
     op.drop_index("variant_release_of", table_name="variant_release")
     op.drop_table("variant_release")
     op.drop_table("variant_contig")
