@@ -43,7 +43,7 @@ class PublicVariants:
     def released(self, datasets: Collection[str]) -> Mapping[str, Released]:
         """The releases of those data sets that have genotypes."""
         wanted = (
-            select(VariantRelease.dataset, VariantRelease.id, VariantRelease.variants)
+            select(VariantRelease.dataset, VariantRelease.id, VariantRelease.numbers)
             .where(VariantRelease.dataset.in_(sorted(datasets)), VariantRelease.state == LIVE)
             .where(VariantRelease.people.is_not(None))
             .order_by(VariantRelease.id)

@@ -161,7 +161,7 @@ def _listed(cohort: Cohort) -> Iterator[dict[str, Any]]:
 
 
 def _load(engine: Engine, source: Source, rows: Iterator[dict[str, Any]]) -> None:
-    loading = releases.begin(engine, source)
-    variants = [{"release": loading.id, **row} for row in rows]
-    releases.append(engine, loading, Batch(len(variants), variants, []))
-    releases.publish(engine, loading, source)
+    release = releases.begin(engine, source, 1).release
+    variants = [{"release": release, **row} for row in rows]
+    releases.append(engine, release, 0, 0, Batch(len(variants), variants, []), last=True)
+    releases.publish(engine, release, source)
