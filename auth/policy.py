@@ -48,10 +48,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class PublicGranularity:
-    """What everyone may learn of a set that is not open: of its people, and of their genotypes."""
+    """What those may learn of a set who may not fetch it: of its people, and of their genotypes.
+
+    :param researchers: genotypes, for callers with Registered Access; others have ``genotypes``.
+    """
 
     general: Granularity = "count"
     genotypes: Granularity = "boolean"
+    researchers: Granularity = "count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,11 @@ class Floor:
     def apply(self, n: int) -> int | None:
         """The number to show for ``n``, None if suppressed."""
         return None if n < self.minimum else n - n % self.round_to
+
+
+def strictest(*floors: Floor) -> Floor:
+    """The floor that tells no more than any of ``floors``: the largest minimum and the coarsest rounding."""
+    return Floor(max(floor.minimum for floor in floors), max(floor.round_to for floor in floors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,13 @@ class Policy:
         if self.fetch(caller, rule, now).allowed:
             return "record"
         public = self.public.get(rule.accession, self.default)
-        return public.genotypes if genotypes else public.general
+        if not genotypes:
+            return public.general
+        return public.researchers if self._is_researcher(caller, now) else public.genotypes
+
+    def _is_researcher(self, caller: Caller, now: int) -> bool:
+        signed_in = caller.subject is not None and caller.expires is not None and caller.expires > now
+        return signed_in and self._registered(caller, now).allowed
 
     def _controlled(self, caller: Caller, rule: DatasetRule, now: int) -> Decision:
         matching = [visa for visa in caller.visas if self._grants(visa, rule) and visa.expires > now]

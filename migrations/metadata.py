@@ -19,18 +19,22 @@ def metadata(kind: Kind) -> list[MetaData]:
 
         return [auth.tables.Base.metadata, auth.sessions.Base.metadata, auth.broker.tables.Base.metadata]
     import adapters.catalog.models
+    import adapters.jobs.tables
     import adapters.registration.tables
     import adapters.terms.tables
     import adapters.variants.tables
+    import auth.budget
     import auth.sessions
     import federation.tables
 
     return [
         adapters.catalog.models.Base.metadata,
+        adapters.jobs.tables.Base.metadata,
         adapters.registration.tables.Base.metadata,
         adapters.terms.tables.Base.metadata,
         adapters.variants.tables.Base.metadata,
         auth.tables.Base.metadata,
+        auth.budget.Base.metadata,
         auth.sessions.Base.metadata,
         federation.tables.Base.metadata,
     ]

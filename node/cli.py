@@ -15,6 +15,8 @@ COMMANDS = {
     "database": ("node.commands.database", "database", "create or upgrade the database of a process"),
     "register": ("node.commands.register", "register", "register what an archive holds, in place"),
     "withdraw": ("node.commands.register", "withdraw", "withdraw a data set or an individual"),
+    "ingest": ("node.commands.ingest", "ingest", "receive submitted files, to be checked and archived"),
+    "jobs": ("node.commands.jobs", "jobs", "what is checked and archived now, and what became of it"),
     "variants": ("node.commands.variants", "variants", "load variants into the Beacon index"),
     "ontology": ("node.commands.ontology", "ontology", "load ontologies for filters with descendants"),
     "dac": ("node.commands.dac", "dac", "data access committees"),

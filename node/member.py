@@ -15,14 +15,19 @@ from sqlalchemy import Engine
 from adapters.catalog.bundles import Bundles
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
+from adapters.catalog.holdings import Holdings
+from adapters.catalog.single import single
 from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
 from adapters.store.source import ByteSource
+from adapters.variants.published import PublicVariants
 from auth import outbox
+from auth.budget import Budgets
 from auth.clearinghouse import Clearinghouse
 from auth.client_assertion import Assertions
 from auth.dac import Dac
+from auth.grants import GrantsInForce
 from auth.http import JsonGet
 from auth.jwks import Jwks
 from auth.keys import KeyRing
@@ -30,10 +35,9 @@ from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.sign_in import ClientSettings, SignIn
 from auth.pages.views import CALLBACK, AccessPages
-from auth.policy import DatasetRule, Floor, Policy
+from auth.policy import DatasetRule, Policy
 from auth.sessions import Sessions
 from auth.signed import Signer
-from auth.standing import Standing
 from auth.status import StatusLists
 from auth.trust import Broker, Trust, TrustEntry, jku, own
 from auth.visas import VisaIssuer
@@ -44,10 +48,12 @@ from node.beacon.answering import Answering
 from node.beacon.beacon import Beacon
 from node.beacon.envelope import beacon_shape
 from node.beacon.failures import FAILURES as BEACON_FAILURES
+from node.beacon.guard import Guard
+from node.beacon.handovers import Handovers
 from node.beacon.meeting import Meeting
 from node.beacon.profile import Profile as BeaconProfile
 from node.beacon.question import Search
-from node.dac import DacHandler
+from node.dac.handler import DacHandler
 from node.data import PREFIX, Data
 from node.delivery import Accel
 from node.drs.handler import Drs
@@ -90,10 +96,10 @@ def member(settings: MemberSettings, engine: Engine) -> Assembly:
         shapes=parts.shapes(),
         failures={**AUTH_FAILURES, **BEACON_FAILURES, **STORE_FAILURES},
         routes=[
-            *parts.data.routes(),
             jwks_route(parts.ring.public_jwks),
             document("/service-info", parts.service(artifact=settings.member, standard_version="1", group=GROUP)),
         ],
+        areas={PREFIX: parts.data},
         pages=parts.pages(),
         checks=checks(engine),
         lifespans=[parts.lifespan],
@@ -111,6 +117,7 @@ class _Member:
         self.profile = profile(settings.member)
         self.ring = KeyRing(engine)
         self.catalog = Catalog(engine)
+        self.single = single(self.catalog)
         self.http = JsonGet()
         url, broker = settings.public_url, settings.broker.issuer
         self.jwks = Jwks(self.http, {jku(url): self.ring.key_set})
@@ -119,13 +126,14 @@ class _Member:
         self.clearinghouse = Clearinghouse(url, trust, self.jwks, self.http)
         self.issuer = VisaIssuer(url, engine, self.ring)
         self.statuses = StatusLists(trust.issuers.values(), self.jwks, self.http)
-        self.standing = Standing(self.issuer.in_force, self.statuses)
-        self.policy = Policy(url, self.standing)
+        self.standing = GrantsInForce(self.issuer.in_force, self.statuses)
+        public, differing = settings.privacy.granularities()
+        self.policy = Policy(url, self.standing, differing, public)
         self.stores = open_stores({name: store.model_dump(mode="json") for name, store in settings.stores.items()})
         self.bundles = Bundles(engine, self.catalog)
         self.manifests = Manifests(self.bundles.find, settings.drs_host)
         self.data = Data(
-            catalog=self.catalog,
+            files=self.single,
             stores=self.stores,
             signer=Signer(bytes.fromhex(settings.url_key)),
             in_force=self.standing,
@@ -134,16 +142,22 @@ class _Member:
             manifest=self.manifests.one,
             accel=Accel(settings.accel.prefix) if settings.accel else None,
         )
-        self.dac = Dac(engine, broker, self._rule, url)
+        self.dac = Dac(engine, broker, self._rule, url, terms=self._terms, one_click=self.profile.dac.one_click)
         self.search = Search(engine, self.profile.beacon.entry_types)
-        self.floor = Floor(settings.floor.minimum, settings.floor.round_to)
+        self.guard = Guard(
+            settings.privacy.protections(settings.floor),
+            Budgets(engine),
+            PublicVariants(engine, settings.privacy.references),
+            settings.privacy.edges(),
+        )
+        self.floor = settings.floor.rule()
 
     def contracts(self) -> Iterator[Contract]:
         """The standards that the profile names."""
         makers = {
             "drs": lambda: Contract("drs", DRS, self._drs(), frozenset({"get_object", "get_access"})),
             "beacon": lambda: Contract("beacon", BEACON, self._beacon()),
-            "htsget": lambda: Contract("htsget", HTSGET, self._htsget()),
+            "htsget": lambda: Contract("htsget", HTSGET, self._htsget(), frozenset({"get_reads", "get_variants"})),
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
             "join": lambda: Contract("join", "/federation/v1", self._side()),
@@ -209,7 +223,8 @@ class _Member:
     def _loops(self, stop: threading.Event) -> Iterator[Callable[[], None]]:
         """What runs beside the requests, each in a thread of its own until ``stop``."""
         mail = self.settings.mail
-        transport = Folder(mail.folder) if mail.folder else Smtp(mail.smtp) if mail.smtp else None
+        server = Smtp(**mail.smtp.model_dump()) if mail.smtp else None
+        transport = Folder(mail.folder) if mail.folder else server
         if transport is not None:
             yield partial(outbox.run, self.engine, transport, mail.sender, stop)
 
@@ -223,10 +238,16 @@ class _Member:
         found = self.catalog.dataset(accession)
         return None if found is None else rule_of(found)
 
+    def _terms(self, accession: str) -> list[dict[str, Any]]:
+        """The DUO terms of a data set; none of what does not exist."""
+        found = self.catalog.dataset(accession)
+        return [] if found is None else list(found.duo.get("duoDataUse") or ())
+
     def _drs(self) -> Drs:
         presigning = frozenset(name for name, store in self.settings.stores.items() if store.kind == "s3")
         return Drs(
             catalog=self.catalog,
+            files=self.single,
             shelf=Shelf(self.catalog, self.bundles, self.manifests),
             manifests=self.manifests,
             policy=self.policy,
@@ -238,7 +259,7 @@ class _Member:
                 htsget=self._slices(),
                 presigning=presigning,
             ),
-            places=Places(self.data.url, self._store_url, presigning),
+            places=Places(self.data.url, self.data.etag, self._store_url, presigning),
             public_url=self.settings.public_url,
             service=self.service,
         )
@@ -263,6 +284,7 @@ class _Member:
             entry_types=tuple(beacon.entry_types),
             environment=self.settings.environment,
             requests_url=f"{url}/requests/new" if "dac" in self.profile.standards else None,
+            filtered_only=frozenset(beacon.filtered_only),
         )
         return Beacon(
             Answering(
@@ -273,6 +295,12 @@ class _Member:
                 floor=self.floor,
                 bearer=self.clearinghouse.bearer,
                 profile=about,
+                guard=self.guard,
+                handovers=Handovers(
+                    Holdings(self.engine, self.catalog),
+                    drs_host=self.settings.drs_host,
+                    htsget={format: url + path for format, path in self._slices().items()},
+                ),
                 dataset_url=lambda accession: f"{url}/datasets/{accession}",
             ),
             about,
@@ -280,7 +308,7 @@ class _Member:
 
     def _htsget(self) -> Htsget:
         return Htsget(
-            catalog=self.catalog,
+            files=self.single,
             policy=self.policy,
             clearinghouse=self.clearinghouse,
             slicer=Slicer(SLICER_BYTES),
@@ -305,19 +333,22 @@ class _Member:
             htsget=self._slices(),
         )
         gateways = {gateway.issuer: gateway.jwks_uri for gateway in self.settings.gateways}
+        meeting = Meeting(
+            catalog=self.catalog,
+            search=self.search,
+            policy=self.policy,
+            floor=self.floor,
+            linked=self.profile.accessions.link is not None,
+            guard=self.guard,
+        )
         return Side(
             url=url,
-            individuals=Meeting(
-                catalog=self.catalog,
-                search=self.search,
-                policy=self.policy,
-                floor=self.floor,
-                linked=self.profile.accessions.link is not None,
-            ),
+            individuals=meeting,
+            debit=meeting.debit,
             record=individuals.record,
             rules=individuals.rules,
             granularity=self.policy.granularity,
-            floor=self.floor,
+            floor=self.guard.protections.strictest(),
             partners={partner.member: bytes.fromhex(partner.key) for partner in self.settings.partners},
             gateways=TrustedGateways(Assertions(self.engine, url, gateways, self.jwks).verify),
             bearer=self.clearinghouse.bearer,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from node.privacy import Floor, Privacy
 from web.settings import ProcessSettings, SettingsError, Strict, Url, read, validated
 
 MEMBERS = "config.members"
@@ -85,13 +86,6 @@ class TrustedGateway(Strict):
     jwks_uri: str
 
 
-class Floor(Strict):
-    """Counts below ``minimum`` are not told; others are rounded down to a multiple of ``round_to``."""
-
-    minimum: int = Field(default=10, ge=1)
-    round_to: int = Field(default=10, ge=1)
-
-
 class JoinPartner(Strict):
     """A member whose individuals are linked with ours, and the key (hex, 32 bytes) that only the two share."""
 
@@ -99,10 +93,20 @@ class JoinPartner(Strict):
     key: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class SmtpServer(Strict):
+    """A mail server; its certificate is verified unless ``tls`` is ``none``."""
+
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: str = ""
+
+
 class Mail(Strict):
     """How messages leave: an SMTP server, or a folder that takes them as files."""
 
-    smtp: str | None = None
+    smtp: SmtpServer | None = None
     folder: Path | None = None
     sender: str = "node@localhost"
 
@@ -114,6 +118,39 @@ class Accel(Strict):
     """
 
     prefix: str = Field(default="/archive", pattern=r"^(/[A-Za-z0-9._-]+)+$")
+
+
+class ScreenProgram(Strict):
+    """A program that finds human reads. ``{files}`` in ``command`` is where the files go, ``{summary}`` the path of the
+    JSON object that it writes, in which ``reads`` and ``human`` name two counts. More than ``share`` is refused."""
+
+    command: tuple[str, ...] = Field(min_length=1)
+    reads: str
+    human: str
+    share: float = Field(default=0.001, ge=0, le=1)
+
+
+class JobSettings(Strict):
+    """How a machine works on jobs: how many at a time, and what an attempt may take. ``scratch`` is a folder for what
+    attempts write (the system's folder for such things if it is absent); ``attempts`` is how often one is made."""
+
+    slots: int = Field(default=1, ge=1, le=256)
+    memory_mb: int = Field(default=2048, ge=512)
+    seconds: int = Field(default=24 * 3600, ge=1)
+    attempts: int = Field(default=3, ge=1, le=20)
+    scratch: Path | None = None
+    screen: ScreenProgram | None = None
+
+
+class WorkerSettings(Strict):
+    """A worker of a member: it shares the member's database and stores, and nothing else. It listens nowhere."""
+
+    kind: Literal["worker"]
+    member: str
+    database: str
+    stores: dict[str, Store]
+    jobs: JobSettings = JobSettings()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
 class MemberSettings(ProcessSettings):
@@ -133,10 +170,12 @@ class MemberSettings(ProcessSettings):
     gateways: tuple[TrustedGateway, ...] = ()
     partners: tuple[JoinPartner, ...] = ()
     floor: Floor = Floor()
+    privacy: Privacy = Privacy()
     mail: Mail = Mail()
     url_key: str = Field(pattern=r"^[0-9a-f]{64}$")
     url_seconds: int = Field(default=900, ge=10, le=3600)
     accel: Accel | None = None
+    jobs: JobSettings = JobSettings()
 
     @model_validator(mode="after")
     def _each_named_once(self) -> MemberSettings:
@@ -161,17 +200,24 @@ class Accessions(Strict):
     sample: str | None = None
     experiment: str | None = None
     run: str | None = None
+    analysis: str | None = None
     dac: str | None = None
     link: str | None = None
 
 
 class BeaconProfile(Strict):
-    """The Beacon face of a member: its entry types and where its vocabularies are."""
+    """The Beacon face of a member: its entry types, and those of them that answer only narrowed questions."""
 
     id: str
     name: str
     entry_types: list[str]
-    defaults: dict[str, Literal["boolean", "count", "record"]] = Field(default_factory=dict)
+    filtered_only: list[str] = Field(default_factory=list)
+
+
+class DacProfile(Strict):
+    """How the committees of a member work. ``one_click``: their mails carry a link whose page approves with a click."""
+
+    one_click: bool = False
 
 
 class Profile(Strict):
@@ -187,6 +233,8 @@ class Profile(Strict):
     tiers: list[Literal["open", "registered", "controlled"]]
     standards: list[Literal["drs", "beacon", "htsget", "dac", "visas", "join"]]
     beacon: BeaconProfile
+    human_reads: Literal["allowed", "refused"] = "allowed"
+    dac: DacProfile = DacProfile()
 
 
 def profile(name: str) -> Profile:

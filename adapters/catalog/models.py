@@ -144,6 +144,40 @@ class Run(Base):
     attributes: Mapped[Attributes] = mapped_column(default=dict)
 
 
+class Analysis(Base):
+    """What was computed from a run: the pipeline, and the day on which it ran. ``title`` is the submitter's id."""
+
+    __tablename__ = "analysis"
+    accession: Mapped[str] = mapped_column(primary_key=True)
+    dataset: Mapped[str] = mapped_column(ForeignKey("dataset.accession"), index=True)
+    run: Mapped[str] = mapped_column(ForeignKey("run.accession"), index=True)
+    title: Mapped[str] = mapped_column(default="")
+    analysis_date: Mapped[dt.date | None]
+    pipeline: Mapped[str] = mapped_column(default="")
+    aligner: Mapped[str] = mapped_column(default="")
+    caller: Mapped[str] = mapped_column(default="")
+    attributes: Mapped[Attributes] = mapped_column(default=dict)
+
+
+class Cohort(Base):
+    """People of a data set that were brought together for a purpose; ``record`` is the Beacon cohort without its id."""
+
+    __tablename__ = "cohort"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    dataset: Mapped[str] = mapped_column(ForeignKey("dataset.accession"), index=True)
+    name: Mapped[str]
+    type: Mapped[str]  # study-defined | beacon-defined | user-defined
+    record: Mapped[Attributes] = mapped_column(default=dict)
+
+
+class CohortMember(Base):
+    """An individual is of a cohort."""
+
+    __tablename__ = "cohort_member"
+    cohort: Mapped[str] = mapped_column(ForeignKey("cohort.id"), primary_key=True)
+    individual: Mapped[str] = mapped_column(ForeignKey("individual.accession"), primary_key=True, index=True)
+
+
 class ImagingStudy(Base):
     """A DICOM study of an OBIA individual."""
 

@@ -25,7 +25,8 @@ from adapters.qc.tally import Keys
 
 Progress = Callable[[Path, int], None]
 """Told of a file how many of its bytes were read since it was told last."""
-READABLE: Final = "FASTQ (plain, gzip, BGZF, zstd, bzip2, xz)"
+READABLE: Final = frozenset({"FASTQ"})
+"""Formats that are checked."""
 TRUNCATIONS: Final = frozenset({"compression-truncated", "compression-corrupt"})
 
 
@@ -71,7 +72,7 @@ def _guarded(path: Path, options: Options, progress: Progress) -> tuple[FileRepo
             report.size = path.stat().st_size
             return report, _check_file(file, report, options, progress)
     except CannotCheck as error:
-        report.reason = str(error)
+        report.error, report.reason = error, str(error)
         return report, None
     except OSError as error:
         report.reason = f"{path} cannot be read: {error.strerror}"
@@ -119,8 +120,8 @@ def _unsupported(path: Path, found: Detected, promised: str | None) -> None:
     if found.format in ("fastq", "empty") or (promised == "fastq" and found.container != "zip"):
         return
     what = "not recognised" if found.format == "unknown" else found.format.upper()
-    said = f"{path}: the content is {what} ({found.container}), which is not checked; checked are {READABLE}"
-    raise UnsupportedFormat(said)
+    known = ", ".join(sorted(READABLE))
+    raise UnsupportedFormat(f"{path}: the content is {what} ({found.container}); checked are {known}")
 
 
 def _name_findings(found: Detected, promised: tuple[tuple[str, ...], str | None], size: int) -> list[Finding]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from adapters.qc.errors import CannotCheck
 from adapters.qc.findings import Finding
 
 Status = Literal["clean", "findings", "unchecked"]
@@ -13,7 +14,8 @@ Status = Literal["clean", "findings", "unchecked"]
 
 @dataclass(slots=True)
 class FileReport:
-    """One file. ``reads`` and ``bases`` count what was read; ``reason`` says why a file was not checked."""
+    """One file. ``reads`` and ``bases`` count what was read; ``reason`` says why a file was not checked,
+    and ``error`` is what was raised then."""
 
     path: Path
     size: int = 0
@@ -25,6 +27,7 @@ class FileReport:
     findings: list[Finding] = field(default_factory=list)
     profile: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
+    error: CannotCheck | None = None
     seconds: float = 0.0
 
     @property

@@ -10,9 +10,12 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from adapters.catalog.models import (
+    Analysis,
     BioProject,
     BioSample,
     Checksum,
+    Cohort,
+    CohortMember,
     Dataset,
     Experiment,
     File,
@@ -39,6 +42,9 @@ ORDER: tuple[Table, ...] = (  # parents before children
     Sample,
     Experiment,
     Run,
+    Analysis,
+    Cohort,
+    CohortMember,
     ImagingStudy,
     ImagingSeries,
     File,
@@ -53,6 +59,8 @@ NEVER: dict[Table, frozenset[str]] = {
     Sample: frozenset({"dataset"}),
     Experiment: frozenset({"dataset"}),
     Run: frozenset({"dataset"}),
+    Analysis: frozenset({"dataset"}),
+    Cohort: frozenset({"dataset"}),
     ImagingStudy: frozenset({"dataset"}),
 }
 Values = dict[str, Any]

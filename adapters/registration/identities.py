@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from adapters.catalog.models import Experiment, Individual, Membership, Run, Sample
+from adapters.catalog.models import Analysis, Experiment, Individual, Membership, Run, Sample
 from adapters.registration.accessions import NoAccession, last_number
 from adapters.registration.plan import Origin, ProblemKind, Table
 from adapters.registration.registration import Reading
@@ -26,7 +26,9 @@ NUMBERED: dict[str, tuple[Table, InstrumentedAttribute[str]]] = {
     "sample": (Sample, Sample.accession),
     "experiment": (Experiment, Experiment.accession),
     "run": (Run, Run.accession),
+    "analysis": (Analysis, Analysis.accession),
 }
+TITLED: dict[str, type[Experiment | Run | Analysis]] = {"experiment": Experiment, "run": Run, "analysis": Analysis}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,5 +131,5 @@ def _registered(entity: str, dataset: str, identifiers: Sequence[str]) -> Select
         )
     if entity == "sample":
         return select(Sample.name, Sample.accession).where(Sample.dataset == dataset, Sample.name.in_(identifiers))
-    table = Experiment if entity == "experiment" else Run
+    table = TITLED[entity]
     return select(table.title, table.accession).where(table.dataset == dataset, table.title.in_(identifiers))

@@ -1,30 +1,32 @@
-"""Beacon-friendly JSON: lists of individuals, biosamples, runs and analyses, as Beacon loaders exchange them."""
+"""Beacon-friendly JSON: lists of individuals and of what belongs to them, as Beacon loaders exchange them."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters.catalog.models import Experiment, Individual, Membership, Run, Sample
+from adapters.catalog.models import Analysis, Experiment, Individual, Membership, Run, Sample
 from adapters.registration.beacon import UNKNOWN_SEX, objections
+from adapters.registration.cohorts import plan_cohort
 from adapters.registration.dates import date, is_collection_date, is_duration
 from adapters.registration.identities import Identities, Mapped, read_mapping
 from adapters.registration.plan import Origin, ProblemKind, Row
 from adapters.registration.registration import Reading
 from adapters.registration.text import json_document
 
-LISTS = ("individuals", "biosamples", "runs", "analyses")
+LISTS = ("individuals", "biosamples", "runs", "analyses", "cohorts")
 Record = dict[str, Any]
 Placed = tuple[Origin, Record]
 
 
 @dataclass(frozen=True, slots=True)
 class BeaconLists:
-    """``individuals.json``, ``biosamples.json``, ``runs.json`` and ``analyses.json`` of ``folder``, each also as
-    ``.json.gz``; only the first must be there.
+    """``individuals.json``, ``biosamples.json``, ``runs.json``, ``analyses.json`` and ``cohorts.json`` of ``folder``,
+    each also as ``.json.gz``; only the first must be there.
 
     ``mapping`` is a table of identifiers and accessions; ``numbering`` gives new accessions to what has none.
     """
@@ -37,8 +39,7 @@ class BeaconLists:
         """See :class:`~adapters.registration.registration.Source`."""
         lists = {name: list(self._records(name, reading)) for name in LISTS}
         mapping = read_mapping(self.mapping, reading) if self.mapping else {}
-        analyses = _by_run(lists["analyses"])
-        Planner(reading, mapping, self.numbering, analyses).plan(lists)
+        Planner(reading, mapping, self.numbering).plan(lists)
 
     def _records(self, name: str, reading: Reading) -> Iterator[Placed]:
         """The objects of a list that have an ``id``; row 1 is the first."""
@@ -68,7 +69,6 @@ class Planner:
     reading: Reading
     mapping: Mapping[str, Mapped]
     numbering: bool
-    analyses: Mapping[str, list[Record]] = field(default_factory=dict)
     accessions: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))  # by entity, by identifier
     refused: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
@@ -77,10 +77,9 @@ class Planner:
         self.individuals(lists["individuals"])
         self._samples(lists["biosamples"])
         self._runs(lists["runs"])
-        runs = {record["id"] for _, record in lists["runs"]}
-        for origin, record in lists["analyses"]:
-            if not isinstance(record.get("runId"), str) or record["runId"] not in runs:
-                self._problem(origin.at("runId"), ProblemKind.MISSING_PARENT, f"no run {record.get('runId')!r} here")
+        self._analyses(lists["analyses"])
+        for origin, record in lists["cohorts"]:
+            plan_cohort(self.reading, origin, record, self.accessions["individual"])
 
     def individuals(self, records: list[Placed]) -> None:
         """Plan individuals and their membership in the data set."""
@@ -149,23 +148,37 @@ class Planner:
         }
 
     def _run(self, record: Record, accession: str, experiment: str, origin: Origin) -> Record:
-        attributes = _without(record, "id", "individualId", "biosampleId", "runDate")
-        if record["id"] in self.analyses:
-            attributes["analyses"] = self.analyses[record["id"]]
-        when = None
-        try:
-            when = date(str(record["runDate"])) if "runDate" in record else None
-        except ValueError as error:
-            self._problem(origin.at("runDate"), ProblemKind.BAD_DATE, str(error))
         return {
             "accession": accession,
             "dataset": self.reading.dataset,
             "experiment": experiment,
             "title": record["id"],
-            "run_date": when,
+            "run_date": self._date(record, "runDate", origin),
             "file_type": "",
-            "attributes": attributes,
+            "attributes": _without(record, "id", "individualId", "biosampleId", "runDate"),
         }
+
+    def _analyses(self, records: list[Placed]) -> None:
+        for origin, record, accession in self._identified("analysis", records):
+            values = {
+                "accession": accession,
+                "dataset": self.reading.dataset,
+                "run": self._parent("run", record.get("runId"), origin.at("runId")),
+                "title": record["id"],
+                "analysis_date": self._date(record, "analysisDate", origin),
+                "pipeline": str(record.get("pipelineName", "")),
+                "aligner": str(record.get("aligner", "")),
+                "caller": str(record.get("variantCaller", "")),
+                "attributes": _without(record, "id", "runId", "individualId", "biosampleId", "analysisDate"),
+            }
+            self.reading.plan.add(Row(Analysis, values, origin))
+
+    def _date(self, record: Record, name: str, origin: Origin) -> dt.date | None:
+        try:
+            return date(str(record[name])) if name in record else None
+        except ValueError as error:
+            self._problem(origin.at(name), ProblemKind.BAD_DATE, str(error))
+            return None
 
     def _identified(self, entity: str, records: list[Placed]) -> Iterator[tuple[Origin, Record, str]]:
         """The records that have an accession, each identifier once."""
@@ -207,13 +220,6 @@ class Planner:
 
     def _problem(self, origin: Origin, kind: ProblemKind, message: str) -> None:
         self.reading.plan.problem(origin, kind, message)
-
-
-def _by_run(records: list[Placed]) -> dict[str, list[Record]]:
-    found: dict[str, list[Record]] = defaultdict(list)
-    for _, record in records:
-        found[str(record.get("runId"))].append(_without(record, "runId", "individualId", "biosampleId"))
-    return dict(found)
 
 
 def _without(record: Record, *keys: str) -> Record:

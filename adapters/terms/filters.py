@@ -15,7 +15,16 @@ from adapters.terms.durations import days
 from adapters.terms.errors import InvalidFilter, UnknownFilter
 from adapters.terms.ontology import CURIE
 from adapters.terms.tables import IndividualTerm, IndividualValue, OntologyClosure, OntologyTerm, TermPeople
-from adapters.terms.vocabulary import DATASET, IMAGING, INDIVIDUAL, SERIES, Vocabulary, vocabulary
+from adapters.terms.vocabulary import (
+    BIOSAMPLE,
+    DATASET,
+    IMAGING,
+    INDIVIDUAL,
+    RUN,
+    SERIES,
+    Vocabulary,
+    vocabulary,
+)
 from adapters.variants.carriers import union
 
 OPERATORS = ("=", "<", ">", "!", ">=", "<=")
@@ -51,6 +60,8 @@ def read(data: Any) -> Filter:
     id = data["id"]
     if len(id) > MAX_TEXT:
         raise InvalidFilter(f"filter {id[:40]!r}…: the id is longer than {MAX_TEXT} characters")
+    if "\0" in id or "\0" in str(data.get("value", "")):
+        raise InvalidFilter(f"filter {id[:40]!r}: holds a NUL character")
     if unknown := sorted(set(data) - KEYS):
         raise InvalidFilter(
             f"filter {id!r}: {unknown[0]!r} is not a part of a filter; allowed: {', '.join(sorted(KEYS))}"
@@ -92,13 +103,13 @@ class Filters:
         self._vocabulary = words or vocabulary()
 
     def scope(self, filter: Filter, asked: str = INDIVIDUAL) -> str:
-        """The entry type that ``filter`` is about: :data:`DATASET`, :data:`INDIVIDUAL` or :data:`SERIES`.
+        """The entry type that ``filter`` is about; of several that a term may be about, the one it states.
 
         :param asked: the entry type of the question, to which a term of several scopes belongs if it can.
         :raises UnknownFilter: if the id can be nothing that this member's entry types have.
         :raises InvalidFilter: if the filter states a scope that its term does not have.
         """
-        scopes = [scope for scope in self._scopes(filter) if scope in self._entry_types]
+        scopes = self.scopes(filter)
         if not scopes:
             raise UnknownFilter(f"filter {filter.id!r} is unknown; allowed: the ids listed in /filtering_terms")
         if filter.scope is None:
@@ -107,6 +118,10 @@ class Filters:
         if wanted not in scopes:
             raise InvalidFilter(f"filter {filter.id!r}: scope {filter.scope!r}; allowed: {', '.join(scopes)}")
         return wanted
+
+    def scopes(self, filter: Filter) -> list[str]:
+        """The entry types of this member that the id can be about, the preferred first."""
+        return [scope for scope in self._scopes(filter) if scope in self._entry_types]
 
     def individuals(self, filters: Sequence[Filter], visible: BitMap, listed: Listed = bool) -> BitMap:
         """The people among ``visible`` for whom all ``filters`` (of scope individual) hold.
@@ -151,12 +166,13 @@ class Filters:
             raise UnknownFilter(f"filter {filter.id!r} is unknown; allowed: the ids listed in /filtering_terms")
 
     def _scopes(self, filter: Filter) -> list[str]:
-        """What the id can be about, the preferred first."""
         words, id = self._vocabulary, filter.id
         if id in words.imaging_fields:
             return [SERIES]
         if id in words.custom:
             return [words.custom[id].scope]
+        if (field := words.specimen_field(id)) is not None:
+            return [str(words.specimen_of(field))]
         if filter.operator is not None:
             known = words.age_field(id) or words.term_path(id) or CURIE.fullmatch(id)
             return [INDIVIDUAL] if known else []
@@ -164,7 +180,9 @@ class Filters:
             return []
         if id.partition(":")[0] in words.dataset_prefixes:
             return [DATASET]
-        return [SERIES, INDIVIDUAL] if self._describes_imaging(id) else [INDIVIDUAL]
+        imaging = [SERIES] if self._describes_imaging(id) else []
+        of_people_only = id.partition(":")[0] in words.individual_prefixes
+        return [*imaging, INDIVIDUAL, *(() if of_people_only else (BIOSAMPLE, RUN))]
 
     def _describes_imaging(self, term: str) -> bool:
         """Whether ``term`` or a descendant of it is one that imaging is described by."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pyroaring import BitMap
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select
 
 from adapters.catalog.models import ImagingSeries, ImagingStudy, Individual
-from adapters.terms.durations import days
+from adapters.terms.columns import of_age, of_text
 from adapters.terms.errors import InvalidFilter
 from adapters.terms.filters import Filter, Filters
-from adapters.terms.vocabulary import STUDY, Vocabulary, vocabulary
+from adapters.terms.owned import Named, Owned
+from adapters.terms.vocabulary import SERIES, STUDY, Vocabulary, vocabulary
 
 COLUMNS: dict[str, Any] = {
     "modality": ImagingSeries.modality,
@@ -21,20 +21,12 @@ COLUMNS: dict[str, Any] = {
     "manufacturer": ImagingSeries.manufacturer,
     "age": ImagingStudy.age,
 }
+IDS: dict[str, Any] = {STUDY: ImagingStudy.uid, SERIES: ImagingSeries.uid}
 NOTHING = ImagingSeries.uid.is_(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """A study or series: its UID, its data set and the ordinal of its owner."""
-
-    uid: str
-    dataset: str
-    owner: int
-
-
 class Imaging:
-    """Answers imaging filters over the studies and series of a member.
+    """Answers imaging filters over the studies and series of a member (:class:`adapters.terms.owned.OwnedEntries`).
 
     :param filters: reads ontologies; decides what a filter is about.
     """
@@ -44,47 +36,45 @@ class Imaging:
         self._filters = filters
         self._vocabulary = words or vocabulary()
 
-    def owners(self, filters: Sequence[Filter], visible: dict[str, BitMap]) -> dict[str, BitMap]:
-        """Data set → its visible people with a series in it for which all ``filters`` hold.
-
-        :raises UnknownFilter: as :meth:`Filters.individuals`.
-        :raises InvalidFilter: as :meth:`Filters.individuals`.
-        """
-        found = {dataset: BitMap() for dataset in visible}
+    def owners(
+        self,
+        entry_type: str | None,  # noqa: ARG002 - every study has a series
+        filters: Sequence[Filter],
+        people: dict[str, BitMap],
+        named: Sequence[Named] = (),
+    ) -> dict[str, BitMap]:
+        """See :class:`~adapters.terms.owned.OwnedEntries`; the filters hold together on one series."""
+        found = {dataset: BitMap() for dataset in people}
         with self._engine.connect() as connection:
-            condition = self._condition(connection, filters)
-            question = _joined(select(ImagingStudy.dataset, Individual.ordinal).distinct(), visible)
-            for dataset, ordinal in connection.execute(question.where(condition)):
+            conditions = [self._condition(connection, filters), *(IDS[kind] == id for kind, id in named)]
+            question = _joined(select(ImagingStudy.dataset, Individual.ordinal).distinct(), people)
+            for dataset, ordinal in connection.execute(question.where(*conditions)):
                 found[dataset].add(ordinal)
-        return {dataset: people & visible[dataset] for dataset, people in found.items()}
+        return {dataset: owners & people[dataset] for dataset, owners in found.items()}
 
     def entries(
-        self, entry_type: str, filters: Sequence[Filter], people: dict[str, BitMap], study: str | None = None
+        self, entry_type: str, filters: Sequence[Filter], people: dict[str, BitMap], named: Sequence[Named] = ()
     ) -> Iterator[Owned]:
-        """The studies (with at least one such series) or series for which all ``filters`` hold, in order of UID.
-
-        :param people: data set → owners that count.
-        :param study: UID of the one study whose entries are meant.
-        """
-        column = ImagingStudy.uid if entry_type == STUDY else ImagingSeries.uid
+        """See :class:`~adapters.terms.owned.OwnedEntries`; of studies those with at least one such series."""
+        column = IDS[entry_type]
         with self._engine.connect() as connection:
-            condition = self._condition(connection, filters)
-            if study is not None:
-                condition = and_(condition, ImagingStudy.uid == study)
+            conditions = [self._condition(connection, filters), *(IDS[kind] == id for kind, id in named)]
             question = _joined(select(column, ImagingStudy.dataset, Individual.ordinal).distinct(), people)
-            for uid, dataset, ordinal in connection.execute(question.where(condition).order_by(column)):
+            for uid, dataset, ordinal in connection.execute(question.where(*conditions).order_by(column)):
                 if ordinal in people[dataset]:
                     yield Owned(uid, dataset, ordinal)
 
-    def studies(self, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The records of studies by UID; ages are ISO 8601 durations at the time of the study."""
+    def records(self, entry_type: str, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The records of studies or series by UID; ages are ISO 8601 durations at the time of the study."""
+        return self._studies(uids) if entry_type == STUDY else self._series_records(uids)
+
+    def _studies(self, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
         series = self._series(ImagingSeries.study, uids)
         question = select(ImagingStudy).where(ImagingStudy.uid.in_(uids))
         with self._engine.connect() as connection:
             return {row.uid: _study(row, series.get(row.uid, [])) for row in connection.execute(question)}
 
-    def series(self, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The records of series by UID."""
+    def _series_records(self, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
         return {uid: record for records in self._series(ImagingSeries.uid, uids).values() for uid, record in
                 ((record["id"], record) for record in records)}  # fmt: skip
 
@@ -132,8 +122,8 @@ class Imaging:
             raise InvalidFilter(f"filter {filter.id!r}: needs an operator and a value")
         column = COLUMNS[filter.id]
         if field.kind == "age":
-            return _of_age(connection, filter, column)
-        return _of_text(filter, column)
+            return of_age(connection, filter, column)
+        return of_text(filter, column)
 
     def _by_term(self, connection: Connection, filter: Filter) -> ColumnElement[bool]:
         if filter.operator is not None:
@@ -155,40 +145,6 @@ def _joined(question: Any, datasets: dict[str, BitMap]) -> Any:
         .join(Individual, Individual.accession == ImagingStudy.individual)
         .where(ImagingStudy.dataset.in_(list(datasets)))
     )
-
-
-def _of_text(filter: Filter, column: Any) -> ColumnElement[bool]:
-    """``=`` and ``!`` without regard to case, ``%`` standing for any text; an empty value is no value."""
-    if filter.operator not in ("=", "!"):
-        raise InvalidFilter(f"filter {filter.id!r}: operator {filter.operator!r} on a text; allowed: = !")
-    wanted = str(filter.value).upper()
-    equal: ColumnElement[bool] = func.upper(column) == wanted
-    if "%" in wanted:
-        pattern = wanted.replace("\\", "\\\\").replace("_", "\\_")
-        equal = func.upper(column).like(pattern, escape="\\")
-    return and_(column != "", equal if filter.operator == "=" else not_(equal))
-
-
-def _of_age(connection: Connection, filter: Filter, column: Any) -> ColumnElement[bool]:
-    """Few ages are distinct, so they are compared here and asked for by name: texts do not sort as durations do."""
-    wanted = days(str(filter.value))
-    if wanted is None:
-        allowed = "an ISO 8601 duration such as P45Y or P2Y6M"
-        raise InvalidFilter(f"filter {filter.id!r}: value {filter.value!r} is not an age; allowed: {allowed}")
-    texts = connection.scalars(select(column).where(column.is_not(None)).distinct())
-    ages = {text: length for text in texts if (length := days(text)) is not None}
-    return column.in_([text for text, length in ages.items() if _holds(length, str(filter.operator), wanted)])  # type: ignore[no-any-return]
-
-
-def _holds(left: float, operator: str, right: float) -> bool:
-    return {
-        "=": left == right,
-        "!": left != right,
-        "<": left < right,
-        "<=": left <= right,
-        ">": left > right,
-        ">=": left >= right,
-    }[operator]
 
 
 def _study(row: Any, series: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from pyroaring import BitMap
@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Engine, func, select
 
 from adapters.catalog.models import ImagingSeries, ImagingStudy, Individual
 from adapters.terms.imaging import COLUMNS
+from adapters.terms.specimens import Specimens
 from adapters.terms.tables import IndividualValue, OntologySource, OntologyTerm, TermPeople
-from adapters.terms.vocabulary import INDIVIDUAL, SERIES, STUDY, Vocabulary, vocabulary
+from adapters.terms.vocabulary import INDIVIDUAL, SERIES, SPECIMENS, STUDY, Vocabulary, vocabulary
 from adapters.variants.carriers import decode
 
 Entry = dict[str, Any]
@@ -23,9 +24,12 @@ class Listing:
     :param entry_types: ids of the entry types that the member exposes.
     """
 
-    def __init__(self, engine: Engine, entry_types: Sequence[str], words: Vocabulary | None = None) -> None:
+    def __init__(
+        self, engine: Engine, entry_types: Sequence[str], specimens: Specimens, words: Vocabulary | None = None
+    ) -> None:
         self._engine = engine
         self._entry_types = frozenset(entry_types)
+        self._specimens = specimens
         self._vocabulary = words or vocabulary()
 
     def terms(self, visible: dict[str, BitMap], listed: Callable[[BitMap], bool]) -> list[Entry]:
@@ -36,10 +40,10 @@ class Listing:
             if INDIVIDUAL in self._entry_types:
                 for entry in self._of_people(connection, everyone, listed):
                     found[entry["id"]] = entry
-            if SERIES in self._entry_types:
-                for entry in self._of_imaging(connection, visible, listed):
-                    known = found.setdefault(entry["id"], entry)
-                    known["scopes"] = sorted({*known["scopes"], *entry["scopes"]})
+            others = self._of_imaging(connection, visible, listed) if SERIES in self._entry_types else ()
+            for entry in (*self._of_specimens(visible, listed), *others):
+                known = found.setdefault(entry["id"], entry)
+                known["scopes"] = sorted({*known["scopes"], *entry["scopes"]})
         return [found[id] for id in sorted(found)]
 
     def resources(self, terms: Iterable[Entry]) -> list[Entry]:
@@ -68,6 +72,23 @@ class Listing:
         for path, label in self._vocabulary.terms.items():
             if path not in self._vocabulary.ages:
                 yield _entry(path, "alphanumeric", label, scopes)
+
+    def _of_specimens(self, visible: dict[str, BitMap], listed: Callable[[BitMap], bool]) -> Iterator[Entry]:
+        for scope in SPECIMENS:
+            if scope not in self._entry_types:
+                continue
+            fields = self._vocabulary.specimens[scope]
+            for id, label in (*fields.terms.items(), *fields.texts.items(), *fields.ages.items()):
+                yield _entry(id, "alphanumeric", label, [scope])
+            having: dict[str, BitMap] = {}
+            labels: dict[str, str] = {}
+            for term, label, dataset, owner in self._specimens.having(scope):
+                if owner in visible.get(dataset, ()):
+                    having.setdefault(term, BitMap()).add(owner)
+                    labels.setdefault(term, label)
+            for term, people in having.items():
+                if listed(people):
+                    yield _entry(term, "ontologyTerm", labels[term], [scope])
 
     def _of_imaging(
         self, connection: Connection, visible: dict[str, BitMap], listed: Callable[[BitMap], bool]

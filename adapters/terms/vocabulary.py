@@ -10,8 +10,14 @@ from typing import Any
 
 import yaml
 
-DATASET, INDIVIDUAL, STUDY, SERIES = "dataset", "individual", "imagingStudy", "imagingSeries"
+DATASET, COHORT, INDIVIDUAL = "dataset", "cohort", "individual"
+BIOSAMPLE, RUN, ANALYSIS = "biosample", "run", "analysis"
+STUDY, SERIES = "imagingStudy", "imagingSeries"
 IMAGING = frozenset({STUDY, SERIES})
+SPECIMENS = (BIOSAMPLE, RUN, ANALYSIS)
+"""A sample of a person, a run of the sample, an analysis of the run: each belongs to the one before."""
+OWNED = frozenset({*IMAGING, *SPECIMENS})
+"""Entry types of which every entry belongs to one person."""
 # Ends under which clients name the same path.
 SUFFIXES = (".id", ".label", ".iso8601duration", ".age")
 
@@ -42,6 +48,18 @@ class ImagingField:
 
 
 @dataclass(frozen=True, slots=True)
+class SpecimenFields:
+    """What can be asked of samples, runs or analyses: label by path of a term, by name of a text or of an age."""
+
+    terms: Mapping[str, str]
+    texts: Mapping[str, str]
+    ages: Mapping[str, str]
+
+    def __contains__(self, id: str) -> bool:
+        return id in self.terms or id in self.texts or id in self.ages
+
+
+@dataclass(frozen=True, slots=True)
 class CustomFilter:
     """A filter of our own: any of the terms ``any_of`` in ``scope``."""
 
@@ -57,6 +75,8 @@ class Vocabulary:
     terms: Mapping[str, str]
     ages: Mapping[str, AgeField]
     numbers: tuple[NumberField, ...]
+    individual_prefixes: frozenset[str]
+    specimens: Mapping[str, SpecimenFields]
     imaging_fields: Mapping[str, ImagingField]
     imaging_terms: Mapping[str, Mapping[str, tuple[str, ...]]]
     imaging_labels: Mapping[str, str]
@@ -75,6 +95,14 @@ class Vocabulary:
     def term_path(self, id: str) -> str | None:
         """The path of terms that ``id`` names."""
         return next((name for name in _forms(id) if name in self.terms), None)
+
+    def specimen_field(self, id: str) -> str | None:
+        """The field of samples, runs or analyses that ``id`` names."""
+        return next((name for name in _forms(id) if self.specimen_of(name) is not None), None)
+
+    def specimen_of(self, field: str) -> str | None:
+        """The entry type among :data:`SPECIMENS` that has the field."""
+        return next((scope for scope, fields in self.specimens.items() if field in fields), None)
 
     def terms_of_imaging(self) -> frozenset[str]:
         """All terms that imaging itself is described by."""
@@ -108,6 +136,11 @@ def vocabulary() -> Vocabulary:
         terms=person["terms"],
         ages={id: AgeField(**row) for id, row in person["ages"].items()},
         numbers=tuple(NumberField(**row) for row in person["numbers"]),
+        individual_prefixes=frozenset(person["prefixes"]),
+        specimens={
+            scope: SpecimenFields(*(fields.get(kind, {}) for kind in ("terms", "texts", "ages")))
+            for scope, fields in data["specimens"].items()
+        },
         imaging_fields={id: ImagingField(**row) for id, row in imaging["fields"].items()},
         imaging_terms={
             field: {value: tuple(terms) for value, terms in values.items()}

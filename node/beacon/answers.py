@@ -10,14 +10,13 @@ from pyroaring import BitMap
 from sqlalchemy import Engine
 
 from adapters.catalog.catalog import DatasetRecord
-from adapters.terms.vocabulary import IMAGING
+from adapters.terms.vocabulary import OWNED
 from adapters.variants.query import VariantQuery
 from node.beacon.access import Access
 from node.beacon.pages import Records, page
 from node.beacon.question import VARIANT, Members, Question, Search
 
 Body = dict[str, Any]
-REQUEST_ACCESS = {"id": "CUSTOM:request-access", "label": "Request access to the records of this data set"}
 
 
 @dataclass
@@ -43,32 +42,29 @@ def answer(
     :raises adapters.terms.errors.FilterError: for a filter that cannot be answered.
     :raises adapters.variants.query.InvalidVariantQuery: for a variant question without meaning.
     """
-    people = search.met(question, members, access.listed(members))
+    question = search.resolved(question, members, access.listed(members))
+    people = access.met(search, question, members)
     full = {dataset: people[dataset] for dataset in access.full() if dataset in people}
     records = page(search, engine, question, full, skip, limit) if full else Records()
     limited = {dataset: of for dataset, of in people.items() if dataset not in full}
+    coarse = access.coarse(question)
     counts = {dataset: number for dataset, number in records.totals.items() if number}
     if question.entry_type == VARIANT:
-        return Answer(records.total, counts | _alleles(search, access, question, limited), records.results)
+        return Answer(records.total, counts | _alleles(search, access, coarse, limited), records.results)
     shown = access.shown(limited)
-    if question.entry_type in IMAGING:
-        entries = _images(search, question, shown)
-        return Answer(records.total + _sum(access, entries), counts | _told(access, entries), records.results)
+    if question.entry_type in OWNED:
+        entries = _entries(search, coarse, shown)
+        return Answer(records.total + access.sum_count(entries), counts | _told(access, entries), records.results)
     told = _told(access, {dataset: len(of) for dataset, of in shown.items()})
     return Answer(access.count(people), counts | told, records.results)
 
 
-def _images(search: Search, question: Question, shown: Members) -> dict[str, int]:
-    """Data set → number of studies or series of the people shown; enough people stand behind each number."""
+def _entries(search: Search, question: Question, shown: Members) -> dict[str, int]:
+    """Data set → number of entries of the people shown; enough people stand behind each number."""
     numbers = dict.fromkeys(shown, 0)
-    for entry in search.images(question, shown) if shown else ():
+    for entry in search.entries(question, shown) if shown else ():
         numbers[entry.dataset] += 1
     return numbers
-
-
-def _sum(access: Access, numbers: Mapping[str, int]) -> int:
-    counted = sum(number for dataset, number in numbers.items() if access.granted[dataset] == "count")
-    return access.floor.apply(counted) or 0
 
 
 def _told(access: Access, numbers: Mapping[str, int]) -> dict[str, int]:
@@ -95,9 +91,16 @@ def _listed(search: Search, question: Question, datasets: list[str]) -> set[str]
 
 
 def result_sets(
-    answered: Answer, access: Access, datasets: Sequence[DatasetRecord], include: str, requests_url: str | None
+    answered: Answer,
+    access: Access,
+    datasets: Sequence[DatasetRecord],
+    include: str,
+    handovers: Callable[[str, Sequence[Body]], list[Body]],
 ) -> list[Body]:
-    """The result sets to include (BEA-26)."""
+    """The result sets to include (BEA-26).
+
+    :param handovers: of the records of a data set; of none, where no record is shown.
+    """
     wanted = {"HIT": (True,), "MISS": (False,), "ALL": (True, False), "NONE": ()}[include]
     sets = []
     for dataset in datasets:
@@ -113,28 +116,7 @@ def result_sets(
             "results": answered.results.get(id, []),
             "info": {"granularity": access.granted[id]},
         }
-        if access.granted[id] != "record" and requests_url:
-            body["resultsHandovers"] = [{"handoverType": REQUEST_ACCESS, "url": requests_url}]
+        if handed := handovers(id, body["results"]):
+            body["resultsHandovers"] = handed
         sets.append(body)
     return sets
-
-
-def collections(
-    search: Search,
-    access: Callable[[Question], Access],
-    question: Question,
-    datasets: Sequence[DatasetRecord],
-    members: Callable[[], Members],
-) -> list[DatasetRecord]:
-    """The data sets that a question for data sets means: those whose people (or alleles) are told to exist.
-
-    :param access: the caller's access to the answer of a question.
-    """
-    named = [d for d in datasets if question.entry in (None, d.accession)]
-    if question.variant is None and not search.of_people(question):
-        return named
-    about = Question("individual", question.filters, question.variant)
-    who = members()
-    may = access(about)
-    told = may.shown(search.met(about, who, may.listed(who)))
-    return [dataset for dataset in named if dataset.accession in told]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from adapters.terms.vocabulary import DATASET, INDIVIDUAL, SERIES, STUDY
+from adapters.terms.vocabulary import COHORT, DATASET, INDIVIDUAL
 from node.beacon import envelope, listing, profile
-from node.beacon.answering import Answering, Restriction
+from node.beacon.answering import Answering
+from node.beacon.paths import PATHS, EntryPath
 from node.beacon.profile import Profile
-from node.beacon.question import VARIANT
 from web.errors import Failure
 from web.service_info import service_info
 
 Body = dict[str, Any]
+OF_DATASET, OF_COHORT = EntryPath(INDIVIDUAL, DATASET), EntryPath(INDIVIDUAL, COHORT)
 MATURITY = {"prod": "PROD", "dev": "DEV"}
 
 
@@ -98,11 +100,19 @@ class Beacon:
 
     async def get_dataset_filtering_terms(self, id: str, skip: int = 0, limit: int = 0) -> Body:
         """``/datasets/{id}/filtering_terms``."""
-        return await self._answering.terms(skip, limit, dataset=id)
+        return await self._answering.terms(skip, limit, OF_DATASET.where(id))
 
     async def post_dataset_filtering_terms(self, id: str, body: Body) -> Body:
         """``/datasets/{id}/filtering_terms``."""
-        return await self._answering.terms(*listing.paging(body), dataset=id)
+        return await self._answering.terms(*listing.paging(body), OF_DATASET.where(id))
+
+    async def get_cohort_filtering_terms(self, id: str, skip: int = 0, limit: int = 0) -> Body:
+        """``/cohorts/{id}/filtering_terms`` (BEA-09)."""
+        return await self._answering.terms(skip, limit, OF_COHORT.where(id))
+
+    async def post_cohort_filtering_terms(self, id: str, body: Body) -> Body:
+        """``/cohorts/{id}/filtering_terms``."""
+        return await self._answering.terms(*listing.paging(body), OF_COHORT.where(id))
 
     async def get_individuals_filtering_terms(self, skip: int = 0, limit: int = 0) -> Body:
         """``/individuals/filtering_terms``."""
@@ -112,116 +122,14 @@ class Beacon:
         """``/individuals/filtering_terms``."""
         return await self._answering.terms(*listing.paging(body), scope=INDIVIDUAL)
 
-    async def get_datasets(self, body: Body | None = None, **_query: Any) -> Body:
-        """``/datasets`` (BEA-07)."""
-        return await self._answering.entries(DATASET, body)
+    def __getattr__(self, operation: str) -> Callable[..., Awaitable[Body]]:
+        """The operations of entries, all alike: ``get_individuals``, ``post_dataset_g_variants`` (BEA-07 … BEA-14)."""
+        method, _, name = operation.partition("_")
+        path = PATHS.get(name)
+        if method not in ("get", "post") or path is None:
+            raise AttributeError(operation)
 
-    post_datasets = get_datasets
+        async def answer(id: str | None = None, body: Body | None = None, **_query: Any) -> Body:
+            return await self._answering.entries(path.kind, body, path.where(id))
 
-    async def get_dataset(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/datasets/{id}``."""
-        return await self._answering.entries(DATASET, body, Restriction(entry=id))
-
-    post_dataset = get_dataset
-
-    async def get_dataset_individuals(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/datasets/{id}/individuals`` (BEA-08)."""
-        return await self._answering.entries(INDIVIDUAL, body, Restriction(dataset=id))
-
-    post_dataset_individuals = get_dataset_individuals
-
-    async def get_dataset_g_variants(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/datasets/{id}/g_variants``."""
-        return await self._answering.entries(VARIANT, body, Restriction(dataset=id))
-
-    post_dataset_g_variants = get_dataset_g_variants
-
-    async def get_dataset_imaging_studies(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/datasets/{id}/imaging_studies``."""
-        return await self._answering.entries(STUDY, body, Restriction(dataset=id))
-
-    post_dataset_imaging_studies = get_dataset_imaging_studies
-
-    async def get_dataset_imaging_series(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/datasets/{id}/imaging_series``."""
-        return await self._answering.entries(SERIES, body, Restriction(dataset=id))
-
-    post_dataset_imaging_series = get_dataset_imaging_series
-
-    async def get_individuals(self, body: Body | None = None, **_query: Any) -> Body:
-        """``/individuals`` (BEA-10)."""
-        return await self._answering.entries(INDIVIDUAL, body)
-
-    post_individuals = get_individuals
-
-    async def get_individual(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/individuals/{id}``."""
-        return await self._answering.entries(INDIVIDUAL, body, Restriction(entry=id))
-
-    post_individual = get_individual
-
-    async def get_individual_g_variants(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/individuals/{id}/g_variants``."""
-        return await self._answering.entries(VARIANT, body, Restriction(individual=id))
-
-    post_individual_g_variants = get_individual_g_variants
-
-    async def get_individual_imaging_studies(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/individuals/{id}/imaging_studies``."""
-        return await self._answering.entries(STUDY, body, Restriction(individual=id))
-
-    post_individual_imaging_studies = get_individual_imaging_studies
-
-    async def get_individual_imaging_series(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/individuals/{id}/imaging_series``."""
-        return await self._answering.entries(SERIES, body, Restriction(individual=id))
-
-    post_individual_imaging_series = get_individual_imaging_series
-
-    async def get_g_variants(self, body: Body | None = None, **_query: Any) -> Body:
-        """``/g_variants`` (BEA-14)."""
-        return await self._answering.entries(VARIANT, body)
-
-    post_g_variants = get_g_variants
-
-    async def get_g_variant(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/g_variants/{id}``."""
-        return await self._answering.entries(VARIANT, body, Restriction(entry=id))
-
-    post_g_variant = get_g_variant
-
-    async def get_g_variant_individuals(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/g_variants/{id}/individuals``."""
-        return await self._answering.entries(INDIVIDUAL, body, Restriction(allele=id))
-
-    post_g_variant_individuals = get_g_variant_individuals
-
-    async def get_imaging_studies(self, body: Body | None = None, **_query: Any) -> Body:
-        """``/imaging_studies``."""
-        return await self._answering.entries(STUDY, body)
-
-    post_imaging_studies = get_imaging_studies
-
-    async def get_imaging_study(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/imaging_studies/{id}``."""
-        return await self._answering.entries(STUDY, body, Restriction(entry=id))
-
-    post_imaging_study = get_imaging_study
-
-    async def get_imaging_study_series(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/imaging_studies/{id}/imaging_series``."""
-        return await self._answering.entries(SERIES, body, Restriction(study=id))
-
-    post_imaging_study_series = get_imaging_study_series
-
-    async def get_imaging_series(self, body: Body | None = None, **_query: Any) -> Body:
-        """``/imaging_series``."""
-        return await self._answering.entries(SERIES, body)
-
-    post_imaging_series = get_imaging_series
-
-    async def get_one_imaging_series(self, id: str, body: Body | None = None, **_query: Any) -> Body:
-        """``/imaging_series/{id}``."""
-        return await self._answering.entries(SERIES, body, Restriction(entry=id))
-
-    post_one_imaging_series = get_one_imaging_series
+        return answer

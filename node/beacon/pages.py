@@ -11,10 +11,10 @@ from pyroaring import BitMap
 from sqlalchemy import Engine, select
 
 from adapters.catalog.models import Individual, Sample
-from adapters.terms.vocabulary import IMAGING, STUDY
+from adapters.terms.vocabulary import COHORT, OWNED, SPECIMENS
 from adapters.variants.model import Page
 from adapters.variants.query import VariantQuery
-from node.beacon import records
+from node.beacon import records, specimens
 from node.beacon.question import VARIANT, Members, Question, Search
 
 Body = dict[str, Any]
@@ -37,8 +37,8 @@ def page(search: Search, engine: Engine, question: Question, people: Members, sk
     offset = skip * limit
     if question.entry_type == VARIANT:
         return _variants(search, engine, question, people, offset, limit)
-    if question.entry_type in IMAGING:
-        return _images(search, question, people, offset, limit)
+    if question.entry_type in OWNED:
+        return _entries(search, question, people, offset, limit)
     return _individuals(search, people, offset, limit)
 
 
@@ -50,25 +50,29 @@ def _individuals(search: Search, people: Members, offset: int, limit: int) -> Re
     return Records(len(everyone), {dataset: len(of) for dataset, of in people.items()}, results)
 
 
-def _images(search: Search, question: Question, people: Members, offset: int, limit: int) -> Records:
-    entries = search.images(question, people)
+def _entries(search: Search, question: Question, people: Members, offset: int, limit: int) -> Records:
+    entries = search.entries(question, people)
     shown = entries[offset : offset + limit]
-    uids = [entry.uid for entry in shown]
-    bodies = search.imaging.studies(uids) if question.entry_type == STUDY else search.imaging.series(uids)
+    ids = [entry.id for entry in shown]
+    kind = question.entry_type
+    if kind in SPECIMENS:
+        bodies = {row.accession: specimens.RECORDS[kind](row) for row in search.specimens.rows(kind, ids)}
+    else:
+        bodies = search.imaging.records(kind, ids)
     found = Records(len(entries), dict.fromkeys(people, 0), {dataset: [] for dataset in people})
     for entry in entries:
         found.totals[entry.dataset] += 1
     for entry in shown:
-        found.results[entry.dataset].append(bodies[entry.uid])
+        found.results[entry.dataset].append(bodies[entry.id])
     return found
 
 
 def _variants(search: Search, engine: Engine, question: Question, people: Members, offset: int, limit: int) -> Records:
     found = _alleles(search, question, people, offset, limit)
     results: dict[str, list[Body]] = {dataset: [] for dataset in people}
-    # All carriers of all alleles of a page would be tens of thousands: they are listed where one allele or one person
-    # is asked for.
-    with_cases = question.entry is not None or question.individual is not None
+    # All carriers of all alleles of a page would be tens of thousands: they are listed where one allele, or those of
+    # one person, are asked for.
+    with_cases = any(kind != COHORT for kind, _ in question.named)
     everybody = not search.of_people(question)
     for allele in found.variants:
         for occurrence in allele.occurrences:
@@ -82,14 +86,13 @@ def _variants(search: Search, engine: Engine, question: Question, people: Member
 
 
 def _alleles(search: Search, question: Question, people: Members, offset: int, limit: int) -> Page:
-    everyone = BitMap().union(*people.values())
     if question.entry is not None:
-        allele = search.variants.variant(question.entry, list(people), everyone)
+        allele = search.variants.variant(question.entry, list(people), people)
         return Page((allele,)[offset : offset + limit], 1) if allele else Page((), 0)
     # Alleles of files without genotypes belong to nobody: they answer only questions that narrow nobody down.
     sites = not search.of_people(question)
     query = question.variant or VariantQuery()
-    return search.variants.matches(query, list(people), everyone, offset=offset, limit=limit, sites=sites)
+    return search.variants.matches(query, list(people), people, offset=offset, limit=limit, sites=sites)
 
 
 def _samples(engine: Engine, dataset: str, carriers: BitMap) -> Mapping[int, tuple[str, str]]:

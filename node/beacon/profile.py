@@ -49,12 +49,16 @@ class UnknownEntryType(ValueError):
 
 @dataclass(frozen=True)
 class EntryType:
-    """An entry type; ``collection_of`` is set where answers are collections instead of result sets."""
+    """An entry type; ``collection_of`` is set where answers are collections instead of result sets.
+
+    :param single: what one entry is called in the contract's operations.
+    """
 
     id: str
     name: str
     description: str
     path: str
+    single: str
     term: Mapping[str, str]
     schema: Mapping[str, str]
     aliases: tuple[str, ...]
@@ -74,6 +78,11 @@ def entry_type(id: str) -> EntryType:
     row: dict[str, Any] = known[id]
     lists: dict[str, Any] = {name: tuple(row.get(name, ())) for name in ("aliases", "collection_of")}
     return EntryType(**{"id": id, **row, **lists})
+
+
+def entry_types() -> list[EntryType]:
+    """All defined entry types."""
+    return [entry_type(id) for id in _definitions()["entry_types"]]
 
 
 def named(name: str) -> EntryType:
@@ -97,6 +106,7 @@ class Profile:
     :param base_url: where its paths hang, without a trailing slash.
     :param requests_url: where access to a controlled data set is requested, or None.
     :param default_granularity: what is answered to who asks for none, if it is allowed (BEA-27).
+    :param filtered_only: ids of the entry types that answer only questions that narrow something down (BEA-30).
     """
 
     id: str
@@ -108,6 +118,7 @@ class Profile:
     environment: str = "prod"
     requests_url: str | None = None
     default_granularity: str = "record"
+    filtered_only: frozenset[str] = frozenset()
 
     def types(self) -> list[EntryType]:
         """The exposed entry types."""
@@ -135,19 +146,20 @@ class Profile:
                 "schemaVersion": kind.schema["id"].rpartition("-")[2],
             },
             "additionallySupportedSchemas": [],
-            "nonFilteredQueriesAllowed": True,
+            "nonFilteredQueriesAllowed": kind.id not in self.filtered_only,
         }
         return body | ({"aCollectionOf": [{"id": c.id, "name": c.name} for c in collected]} if collected else {})
 
     def endpoints(self, kind: EntryType) -> Body:
         """The endpoints of an entry type, for ``/map`` (BEA-04)."""
         root = f"{self.base_url}/{kind.path}"
+        terms = f"{root}/{{id}}/filtering_terms" if kind.collection_of else f"{self.base_url}/filtering_terms"
         related = {id: path for id, path in kind.related.items() if id in self.entry_types}
         return {
             "entryType": kind.id,
             "rootUrl": root,
             "singleEntryUrl": f"{root}/{{id}}",
-            "filteringTermsUrl": f"{self.base_url}/filtering_terms",
+            "filteringTermsUrl": f"{root}/filtering_terms" if kind.id == "individual" else terms,
             "openAPIEndpointsDefinition": f"{self.base_url}/openapi.json",
             "endpoints": {
                 id: {"returnedEntryType": id, "url": f"{root}/{{id}}/{path}"} for id, path in related.items()

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyroaring import BitMap
 from sqlalchemy import Engine, select
 
 from adapters.catalog.catalog import DatasetRecord
-from adapters.catalog.models import Individual
+from adapters.catalog.models import Cohort, CohortMember, Individual
 from adapters.terms import filters as terms
 from adapters.terms.filters import Filter, Filters, Listed
-from adapters.terms.imaging import Imaging, Owned
+from adapters.terms.imaging import Imaging
+from adapters.terms.owned import Named, Owned, OwnedEntries
+from adapters.terms.specimens import Specimens
 from adapters.terms.visible import visible_members
-from adapters.terms.vocabulary import DATASET, IMAGING, INDIVIDUAL, SERIES
+from adapters.terms.vocabulary import COHORT, DATASET, IMAGING, INDIVIDUAL, OWNED, SPECIMENS
 from adapters.variants.query import VariantQuery, validate
 from adapters.variants.variants import Variants
 from node.beacon import parameters
@@ -35,23 +37,31 @@ class Question:
     :param entry_type: id of the entry type that is asked for.
     :param variant: the people carry a matching allele; for :data:`VARIANT` also which alleles are meant.
     :param entry: id of the one entry that is asked for.
-    :param individual: accession of the one person whose entries are meant.
-    :param allele: internal id of the one allele that the people carry.
-    :param study: UID of the one imaging study whose series are meant.
+    :param within: entry type and id of the one entry whose entries are meant: a person, a cohort, a sample, an allele
+        (that the people carry) …
     """
 
     entry_type: str
     filters: tuple[Filter, ...] = ()
     variant: VariantQuery | None = None
     entry: str | None = None
-    individual: str | None = None
-    allele: str | None = None
-    study: str | None = None
+    within: Named | None = None
+
+    @property
+    def allele(self) -> str | None:
+        """Internal id of the one allele that the people carry."""
+        return self.within[1] if self.within is not None and self.within[0] == VARIANT else None
 
     @property
     def genotypes(self) -> bool:
         """Whether the answer says anything of people's genotypes."""
         return self.entry_type == VARIANT or self.variant is not None or self.allele is not None
+
+    @property
+    def named(self) -> tuple[Named, ...]:
+        """The entry and what it is within."""
+        entry = () if self.entry is None else ((self.entry_type, self.entry),)
+        return (*entry, *(() if self.within is None else (self.within,)))
 
 
 def from_clause(entry_type: str, filters: Any, request_parameters: Any) -> Question:
@@ -82,6 +92,11 @@ class Search:
         self._entry_types = tuple(entry_types)
         self._filters = Filters(engine, entry_types)
         self.imaging = Imaging(engine, self._filters)
+        self.specimens = Specimens(engine, self._filters)
+        self._families: tuple[tuple[frozenset[str], OwnedEntries], ...] = (
+            (IMAGING, self.imaging),
+            (frozenset(SPECIMENS), self.specimens),
+        )
         self.variants = Variants(engine)
 
     def members(self, datasets: Sequence[str], today: dt.date) -> Members:
@@ -94,7 +109,7 @@ class Search:
 
         :raises adapters.terms.errors.UnknownFilter: for a filter that nothing here has.
         """
-        filters = self._of(question, DATASET)
+        filters = self._of(question, (DATASET,))
         if not filters:
             return list(datasets)
         wanted = frozenset(self._filters.datasets(filters, {d.accession: data_use(d) for d in datasets}))
@@ -111,17 +126,45 @@ class Search:
         :raises adapters.variants.query.InvalidVariantQuery: for a variant question without meaning.
         :raises node.beacon.profile.UnknownEntryType: for entries that this member does not hold.
         """
-        for kind in (question.entry_type, *((VARIANT,) if question.genotypes else ())):
+        within = () if question.within is None else (question.within[0],)
+        for kind in (question.entry_type, *within, *((VARIANT,) if question.genotypes else ())):
             if kind not in self._entry_types:
                 raise UnknownEntryType(f"this member has no {kind}; allowed: {', '.join(self._entry_types)}")
         if question.variant is not None:
             validate(question.variant)
         everyone = BitMap().union(*members.values())
-        people = self._filters.individuals(self._of(question, INDIVIDUAL), everyone, listed)
-        people &= self._named(question, everyone)
+        people = self._filters.individuals(self._of(question, (INDIVIDUAL,)), everyone, listed)
+        self.specimens.require_known(self._of(question, SPECIMENS), members, listed)
         found = {dataset: of & people for dataset, of in members.items()}
-        found = self._imaged(question, found)
+        found = self._within(question, found)
+        for kinds, family in self._families:
+            found = self._owning(question, kinds, family, found)
         return self._carrying(question, found)
+
+    def resolved(self, question: Question, members: Members, listed: Listed = bool) -> Question:
+        """The question with a scope for every term that may be said of people as well as of their samples or runs.
+
+        It is the entry type that is asked for, or else the first, of which the term is said so often that it may be
+        known: what is not known decides nothing.
+        """
+        filters = tuple(self._scoped(filter, question, members, listed) for filter in question.filters)
+        return question if filters == question.filters else replace(question, filters=filters)
+
+    def _scoped(self, filter: Filter, question: Question, members: Members, listed: Listed) -> Filter:
+        scopes = [] if filter.scope or filter.operator else self._filters.scopes(filter)
+        if len(scopes) < 2 or scopes[0] != INDIVIDUAL:
+            return filter
+        for scope in sorted(scopes, key=lambda scope: scope != question.entry_type):
+            one = replace(filter, scope=scope)
+            if listed(self.having(one, scope, members)):
+                return one
+        return replace(filter, scope=INDIVIDUAL)
+
+    def having(self, filter: Filter, scope: str, members: Members) -> BitMap:
+        """The people of whom, or of whose entries of type ``scope``, a term is said."""
+        if scope in SPECIMENS:
+            return BitMap().union(*self.specimens.owners(scope, [filter], members).values())
+        return self._filters.individuals([filter], BitMap().union(*members.values()), _anyhow)
 
     def individuals(self, question: Question, members: Members, listed: Listed = bool) -> BitMap:
         """Those of ``members`` who meet the question in any data set, each once."""
@@ -141,38 +184,66 @@ class Search:
                 wanted = select(*columns).where(Individual.ordinal.in_(block)).order_by(Individual.ordinal)
                 yield from connection.execute(wanted)
 
-    def images(self, question: Question, people: Members) -> list[Owned]:
-        """The imaging studies or series that the question means, in order of UID."""
-        entries = self.imaging.entries(question.entry_type, self._of(question, SERIES), people, question.study)
-        return [entry for entry in entries if question.entry in (None, entry.uid)]
+    def of(self, cohort: str, members: Members) -> Members:
+        """Those of ``members`` who are of a cohort; it is one of people of one data set."""
+        question = (
+            select(Cohort.dataset, Individual.ordinal)
+            .join(CohortMember, CohortMember.cohort == Cohort.id)
+            .join(Individual, Individual.accession == CohortMember.individual)
+            .where(Cohort.id == cohort)
+        )
+        found: Members = {dataset: BitMap() for dataset in members}
+        with self._engine.connect() as connection:
+            for dataset, ordinal in connection.execute(question):
+                if ordinal in members.get(dataset, ()):
+                    found[dataset].add(ordinal)
+        return found
+
+    def entries(self, question: Question, people: Members) -> list[Owned]:
+        """The entries, each of one of ``people``, that the question means, in order of id."""
+        kinds, family = self._family(question.entry_type)
+        filters = self._of(question, kinds)
+        return list(family.entries(question.entry_type, filters, people, self._of_family(question, kinds)))
 
     def of_people(self, question: Question) -> bool:
         """Whether the question narrows down people by anything but their genotypes."""
-        return question.individual is not None or any(
-            self._filters.scope(filter, question.entry_type) != DATASET for filter in question.filters
-        )
+        if question.within is not None and question.allele is None:
+            return True
+        return any(self._filters.scope(filter, question.entry_type) != DATASET for filter in question.filters)
 
-    def _of(self, question: Question, scope: str) -> list[Filter]:
-        return [f for f in question.filters if self._filters.scope(f, question.entry_type) == scope]
+    def _of(self, question: Question, scopes: Collection[str]) -> list[Filter]:
+        return [f for f in question.filters if self._filters.scope(f, question.entry_type) in scopes]
 
-    def _named(self, question: Question, everyone: BitMap) -> BitMap:
-        accession = question.entry if question.entry_type == INDIVIDUAL else question.individual
-        if accession is None:
-            return everyone
-        with self._engine.connect() as connection:
-            ordinal = connection.scalar(select(Individual.ordinal).where(Individual.accession == accession))
-        return BitMap() if ordinal is None else BitMap([ordinal])
-
-    def _imaged(self, question: Question, found: Members) -> Members:
-        filters = self._of(question, SERIES)
-        if question.entry_type in IMAGING and (question.entry or question.study):
-            owners: Members = {dataset: BitMap() for dataset in found}
-            for entry in self.images(question, found):
-                owners[entry.dataset].add(entry.owner)
-            return owners
-        if filters or question.entry_type in IMAGING:
-            return self.imaging.owners(filters, found)
+    def _within(self, question: Question, found: Members) -> Members:
+        """Those of ``found`` who are, or own, what the question names beside the entries of its own family."""
+        for kind, id in question.named:
+            if kind == COHORT:
+                found = self.of(id, found)
+            elif kind == INDIVIDUAL:
+                person = self._person(id)
+                found = {dataset: of & person for dataset, of in found.items()}
+            elif kind in OWNED:
+                kinds, family = self._family(kind)
+                if question.entry_type not in kinds:
+                    found = family.owners(kind, (), found, ((kind, id),))
         return found
+
+    def _family(self, kind: str) -> tuple[frozenset[str], OwnedEntries]:
+        return next(row for row in self._families if kind in row[0])
+
+    def _person(self, accession: str) -> BitMap:
+        with self._engine.connect() as connection:
+            return BitMap(connection.scalars(select(Individual.ordinal).where(Individual.accession == accession)))
+
+    def _owning(self, question: Question, kinds: frozenset[str], family: OwnedEntries, found: Members) -> Members:
+        """Those of ``found`` who own entries of a family as the question wants them."""
+        filters = self._of(question, kinds)
+        if question.entry_type in kinds:
+            return family.owners(question.entry_type, filters, found, self._of_family(question, kinds))
+        return family.owners(None, filters, found) if filters else found
+
+    def _of_family(self, question: Question, kinds: Collection[str]) -> list[Named]:
+        return [one for one in question.named if one[0] in kinds]
 
     def _carrying(self, question: Question, found: Members) -> Members:
         if question.entry_type == VARIANT or not question.genotypes:
@@ -181,15 +252,19 @@ class Search:
 
     def carriers(self, question: Question, found: Members) -> Members:
         """Those of ``found`` who carry an allele that the question means, by data set."""
-        everyone = BitMap().union(*found.values())
         named = question.entry if question.entry_type == VARIANT else question.allele
         if named is not None:
-            variant = self.variants.variant(named, list(found), everyone)
+            variant = self.variants.variant(named, list(found), found)
             occurrences = variant.occurrences if variant else ()
             carriers = {o.dataset: o.carriers for o in occurrences if o.carriers is not None}
         else:
-            carriers = self.variants.carriers(question.variant or VariantQuery(), list(found), everyone)
+            carriers = self.variants.carriers(question.variant or VariantQuery(), list(found), found)
         return {dataset: of & carriers.get(dataset, BitMap()) for dataset, of in found.items()}
+
+
+def _anyhow(_people: BitMap) -> bool:
+    """A term that is listed nowhere is looked for all the same."""
+    return True
 
 
 def data_use(dataset: DatasetRecord) -> frozenset[str]:

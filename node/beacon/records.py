@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.catalog.catalog import DatasetRecord
+from adapters.catalog.catalog import CohortRecord, DatasetRecord
 from adapters.variants.model import Occurrence, Variant
 from adapters.variants.variation import variation
 
 Body = dict[str, Any]
 UNSTATED = "unstated"  # the version of a data use term is required, but submitters do not always say it
+COHORT_PUBLIC = frozenset({"cohortDataTypes", "cohortDesign", "inclusionCriteria", "exclusionCriteria"})
+COHORT_ALL = COHORT_PUBLIC | {"collectionEvents"}
 HOMOZYGOUS = {"id": "GENO:0000136", "label": "homozygous"}
 HETEROZYGOUS = {"id": "GENO:0000135", "label": "heterozygous"}
 HEMIZYGOUS = {"id": "GENO:0000134", "label": "hemizygous"}
@@ -36,6 +38,17 @@ def dataset(record: DatasetRecord, url: str) -> Body:
     if terms:
         body["dataUseConditions"] = {"duoDataUse": [{"version": UNSTATED, **term} for term in terms]}
     return body
+
+
+def cohort(record: CohortRecord, size: int, *, whole: bool) -> Body:
+    """A cohort (BEA-71). ``size`` is the number of people that may be told, 0 where none may.
+
+    :param whole: the caller sees the records of its data set; others are not shown the distributions that its
+        submitter counted, which know no floor.
+    """
+    shown = {name: value for name, value in record.record.items() if name in (COHORT_ALL if whole else COHORT_PUBLIC)}
+    body: Body = {**shown, "id": record.id, "name": record.name, "cohortType": record.type}
+    return body | ({"cohortSize": size} if size else {})
 
 
 def individual(row: Any) -> Body:

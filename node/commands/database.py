@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from node.commands.process import Config, fail, settings
+from node.commands.process import Config, fail, schema, settings
 from node.commands.process import database as opened
 
 database = typer.Typer(help="create or upgrade the database of a process", no_args_is_help=True)
@@ -19,7 +19,7 @@ def upgrade(config: Config) -> None:
     given = settings(config)
     with opened(given, checked=False) as engine:
         try:
-            before, after = bring(engine, given.kind)
+            before, after = bring(engine, schema(given))
         except SchemaError as error:
             fail(str(error))
     typer.echo(f"{config}: schema {after}" + ("" if before == after else f" (was {before or 'empty'})"))

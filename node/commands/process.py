@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from pydantic import BaseModel
@@ -16,20 +15,20 @@ from sqlalchemy.exc import OperationalError
 from adapters.catalog.engine import InvalidDatabaseUrl, connect
 from auth.broker.settings import BrokerSettings
 from federation.settings import GatewaySettings
-from migrations.schema import SchemaError, check
-from node.settings import MemberSettings
+from migrations.schema import Kind, SchemaError, check
+from node.commands.failure import fail as fail
+from node.settings import MemberSettings, WorkerSettings
 from web.settings import SettingsError, load
 
-KINDS: dict[str, type[BaseModel]] = {"member": MemberSettings, "broker": BrokerSettings, "gateway": GatewaySettings}
-Settings = MemberSettings | BrokerSettings | GatewaySettings
+KINDS: dict[str, type[BaseModel]] = {
+    "member": MemberSettings,
+    "broker": BrokerSettings,
+    "gateway": GatewaySettings,
+    "worker": WorkerSettings,
+}
+Settings = MemberSettings | BrokerSettings | GatewaySettings | WorkerSettings
 
 Config = Annotated[Path, typer.Option("--config", help="configuration of the process (YAML)", dir_okay=False)]
-
-
-def fail(message: str, code: int = 2) -> NoReturn:
-    """Say what is wrong on standard error and leave."""
-    print(f"gsanode: {message}", file=sys.stderr)  # noqa: T201 - the command line speaks to a person
-    raise typer.Exit(code)
 
 
 def settings(path: Path) -> Settings:
@@ -38,7 +37,7 @@ def settings(path: Path) -> Settings:
         loaded = load(path, KINDS)
     except SettingsError as error:
         fail(str(error))
-    assert isinstance(loaded, MemberSettings | BrokerSettings | GatewaySettings)
+    assert isinstance(loaded, Settings)
     return loaded
 
 
@@ -50,6 +49,19 @@ def member(path: Path) -> MemberSettings:
     return loaded
 
 
+def archive(path: Path) -> MemberSettings | WorkerSettings:
+    """The settings of a member process, or of a worker of one."""
+    loaded = settings(path)
+    if not isinstance(loaded, MemberSettings | WorkerSettings):
+        fail(f"{path}: key 'kind': this command is for a member or a worker, not for a {loaded.kind}")
+    return loaded
+
+
+def schema(given: Settings) -> Kind:
+    """The kind of database that a process has: a worker has its member's."""
+    return "member" if given.kind == "worker" else given.kind
+
+
 @contextmanager
 def database(given: Settings, *, checked: bool = True) -> Iterator[Engine]:
     """The engine of a process, at the schema of this software unless ``checked`` is false."""
@@ -59,7 +71,7 @@ def database(given: Settings, *, checked: bool = True) -> Iterator[Engine]:
         fail(f"key 'database': {error}")
     try:
         if checked:
-            check(engine, given.kind)
+            check(engine, schema(given))
         yield engine
     except (SchemaError, OperationalError) as error:
         fail(str(error).splitlines()[0])

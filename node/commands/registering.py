@@ -24,7 +24,7 @@ from adapters.registration.write import Outcome, Refused
 from adapters.store import InvalidStore, open_stores
 from adapters.terms.indexing import index_individuals
 from node.commands.process import database, fail, member
-from node.settings import MemberSettings, profile
+from node.settings import MemberSettings, WorkerSettings, profile
 from web.settings import SettingsError
 
 SHOWN = 100  # problems in the table; all are in the JSON
@@ -50,8 +50,8 @@ def perform(request: Request, source: Callable[[str], Source]) -> None:
     """
     given = member(request.config)
     with database(given) as engine:
-        archive = _archive(given, engine)
-        store = _store(request.store, archive)
+        archive = archive_of(given, engine)
+        store = store_of(request.store, archive)
         try:
             described = _described(request)
             with _progress() as progress:
@@ -65,12 +65,13 @@ def perform(request: Request, source: Callable[[str], Source]) -> None:
                     progress=progress,
                 )
         except Refused as refused:
-            _show_problems(refused.problems, as_json=request.json)
+            show_problems(refused.problems, as_json=request.json)
             raise typer.Exit(1) from refused
     _show_outcome(outcome, request)
 
 
-def _archive(given: MemberSettings, engine: Engine) -> Archive:
+def archive_of(given: MemberSettings | WorkerSettings, engine: Engine) -> Archive:
+    """The archive of a configuration; a mistake in that ends the command."""
     try:
         known = profile(given.member)
         stores = open_stores({name: store.model_dump(mode="json") for name, store in given.stores.items()})
@@ -79,7 +80,8 @@ def _archive(given: MemberSettings, engine: Engine) -> Archive:
     return Archive(engine, stores, Accessions(known.accessions.model_dump()), known.tiers)
 
 
-def _store(name: str | None, archive: Archive) -> str:
+def store_of(name: str | None, archive: Archive) -> str:
+    """The name of the store that is meant; it need not be said where there is one only."""
     known = ", ".join(archive.stores)
     if name is None and len(archive.stores) == 1:
         return next(iter(archive.stores))
@@ -110,7 +112,8 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
-def _show_problems(problems: tuple[Problem, ...], *, as_json: bool) -> None:
+def show_problems(problems: tuple[Problem, ...], *, as_json: bool) -> None:
+    """Problems of the input: as JSON on standard output, or as a table on standard error."""
     if as_json:
         typer.echo(json.dumps({"problems": [_plain(problem) for problem in problems]}, ensure_ascii=False))
         return

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from node.commands.process import database, fail, settings
+from node.settings import WorkerSettings
 
 serve = typer.Typer()
 
@@ -21,6 +22,12 @@ def run(config: Annotated[Path, typer.Argument(help="configuration of the proces
     from web.serve import serve as until_stopped
 
     logging.configure(config.stem, given.log_level)
+    if isinstance(given, WorkerSettings):
+        from node.worker import work
+
+        with database(given) as engine:
+            work(given, engine)
+        return
     with database(given) as engine:
         try:
             listening = bind(given.listen.host, given.listen.port)

@@ -13,11 +13,11 @@ from aiohttp import web
 from auth import jose
 from auth.caller import reference, referred
 from auth.errors import IssuerUnavailable
+from auth.grants import GrantsInForce
 from auth.http import HttpStatus, JsonGet
 from auth.jwks import Jwks
 from auth.keyset import KeySet
 from auth.policy import DatasetRule, Policy
-from auth.standing import Standing
 from auth.status import POLL, StatusLists
 from auth.trust import TrustEntry, jku
 from auth.visas import STATUS_LIFETIME, STATUS_TYPE
@@ -41,7 +41,7 @@ class Node:
         http = cast(JsonGet, self.answers)
         entries = (replace(world.trust.issuers[FOREIGN], status=URL), world.trust.issuers[LINKER])
         self.lists = StatusLists(entries, Jwks(http, now=clock), http, clock)
-        self.policy = Policy(MEMBER, Standing(lambda jtis: (), self.lists))
+        self.policy = Policy(MEMBER, GrantsInForce(lambda jtis: (), self.lists))
 
     def list(self, key: str = FOREIGN, typ: str = STATUS_TYPE, **changes: Any) -> str:
         """A status list as the issuer signs it now."""

@@ -43,10 +43,17 @@ INFORMATIONAL = {
     "/filtering_terms": "beaconFilteringTermsResponse",
     "/individuals/filtering_terms": "beaconFilteringTermsResponse",
     "/datasets/HRA000001/filtering_terms": "beaconFilteringTermsResponse",
+    "/cohorts/half-of-HRA000001/filtering_terms": "beaconFilteringTermsResponse",
 }
-DATA = ("/individuals", "/g_variants", "/imaging_studies", "/imaging_series", "/datasets/HRA000001/g_variants")
+DATA = (
+    "/individuals", "/biosamples", "/runs", "/analyses", "/g_variants", "/imaging_studies", "/imaging_series",
+    "/datasets/HRA000001/g_variants", "/cohorts/half-of-HRA000001/individuals",
+)  # fmt: skip
 RECORDS = {
     "/individuals": f"{MODEL}/individuals/defaultSchema.json",
+    "/biosamples": f"{MODEL}/biosamples/defaultSchema.json",
+    "/runs": f"{MODEL}/runs/defaultSchema.json",
+    "/analyses": f"{MODEL}/analyses/defaultSchema.json",
     "/g_variants": f"{MODEL}/genomicVariations/defaultSchema.json",
 }
 
@@ -118,19 +125,19 @@ async def test_BEA_60_63_66_data_answers_by_returned_granularity(served: Served,
         conforms(body, f"{FRAMEWORK}/responses/{BY_GRANULARITY[body['meta']['returnedGranularity']]}.json")
 
 
-@pytest.mark.parametrize("path", ["/datasets", "/datasets/HRA000002"])
-async def test_BEA_07_70_collections(served: Served, path: str) -> None:
+@pytest.mark.parametrize("path", ["/datasets", "/datasets/HRA000002", "/cohorts", "/cohorts/half-of-HRA000001"])
+async def test_BEA_07_70_71_collections(served: Served, path: str) -> None:
     body = (await served.get(path)).json()
     assert "resultSets" not in body["response"]
     assert body["response"]["collections"]
     shared("specs/beacon-2.1.1")
     conforms(body, f"{FRAMEWORK}/responses/beaconCollectionsResponse.json")
     for record in body["response"]["collections"]:
-        conforms(record, f"{MODEL}/datasets/defaultSchema.json")
+        conforms(record, f"{MODEL}/{path.split('/')[1]}/defaultSchema.json")
 
 
 @pytest.mark.parametrize(("path", "schema"), RECORDS.items())
-async def test_BEA_72_76_records_of_the_default_model(served: Served, path: str, schema: str) -> None:
+async def test_BEA_72_to_76_records_of_the_default_model(served: Served, path: str, schema: str) -> None:
     shared("specs/beacon-2.1.1")
     body = (await served.get(path, "two", limit=0)).json()
     records = [record for one in body["response"]["resultSets"] for record in one["results"]]
@@ -182,7 +189,6 @@ async def test_BEA_41_every_listed_term_can_be_asked_for(served: Served) -> None
 
 ERRORS = [
     ("GET", "/nowhere", 404),
-    ("GET", "/cohorts", 404),
     ("DELETE", "/individuals", 405),
     ("PUT", "/info", 405),
     ("GET", "/individuals?limit=x", 400),
@@ -216,7 +222,7 @@ async def test_BEA_64_a_body_that_is_not_json_wears_the_envelope(served: Served)
 async def test_entry_types_of_another_member_are_absent(member_engine: Engine) -> None:  # noqa: F811
     async with running(beacon_application(member_engine, ("dataset",)), PUBLIC_URL) as client:
         assert (await client.get(f"{BASE}/datasets")).status_code == 200
-        for path in ("individuals", "g_variants", "imaging_series", "imaging_studies", "schemas/imagingStudy"):
+        for path in ("individuals", "g_variants", "cohorts", "runs/X", "imaging_series", "schemas/imagingStudy"):
             response = await client.get(f"{BASE}/{path}")
             assert response.status_code == 404
             assert response.json()["error"]["errorCode"] == 404

@@ -69,6 +69,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("accession"),
     )
     op.create_table(
+        "cohort",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("record", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dataset"],
+            ["dataset.accession"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_cohort_dataset"), "cohort", ["dataset"], unique=False)
+    op.create_table(
         "imaging_study",
         sa.Column("uid", sa.String(), nullable=False),
         sa.Column("dataset", sa.String(), nullable=False),
@@ -146,6 +160,21 @@ def upgrade() -> None:
     op.create_index(op.f("ix_sample_individual"), "sample", ["individual"], unique=False)
     op.create_index(op.f("ix_sample_name"), "sample", ["name"], unique=False)
     op.create_table(
+        "cohort_member",
+        sa.Column("cohort", sa.String(), nullable=False),
+        sa.Column("individual", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["cohort"],
+            ["cohort.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["individual"],
+            ["individual.accession"],
+        ),
+        sa.PrimaryKeyConstraint("cohort", "individual"),
+    )
+    op.create_index(op.f("ix_cohort_member_individual"), "cohort_member", ["individual"], unique=False)
+    op.create_table(
         "experiment",
         sa.Column("accession", sa.String(), nullable=False),
         sa.Column("dataset", sa.String(), nullable=False),
@@ -215,6 +244,29 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_run_dataset"), "run", ["dataset"], unique=False)
     op.create_index(op.f("ix_run_experiment"), "run", ["experiment"], unique=False)
+    op.create_table(
+        "analysis",
+        sa.Column("accession", sa.String(), nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("run", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("analysis_date", sa.Date(), nullable=True),
+        sa.Column("pipeline", sa.String(), nullable=False),
+        sa.Column("aligner", sa.String(), nullable=False),
+        sa.Column("caller", sa.String(), nullable=False),
+        sa.Column("attributes", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dataset"],
+            ["dataset.accession"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["run"],
+            ["run.accession"],
+        ),
+        sa.PrimaryKeyConstraint("accession"),
+    )
+    op.create_index(op.f("ix_analysis_dataset"), "analysis", ["dataset"], unique=False)
+    op.create_index(op.f("ix_analysis_run"), "analysis", ["run"], unique=False)
     op.create_table(
         "file",
         sa.Column("id", sa.String(), nullable=False),
@@ -298,6 +350,68 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("file", "store"),
     )
     op.create_index("location_key", "location", ["store", "key"], unique=False)
+    op.create_table(
+        "job",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("worker", sa.String(), nullable=True),
+        sa.Column("token", sa.String(), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancel", sa.Boolean(), nullable=False),
+        sa.Column("error", sa.String(), nullable=False),
+        sa.Column("done_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("total_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_job_dataset"), "job", ["dataset"], unique=False)
+    op.create_index("job_order", "job", ["state", "priority", "id"], unique=False)
+    op.create_table(
+        "arrival",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("job", sa.Integer(), nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("store", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("declared", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reasons", sa.JSON(), nullable=False),
+        sa.Column("report", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("file", sa.String(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job"],
+            ["job.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("arrival_place", "arrival", ["store", "key"], unique=False)
+    op.create_index(op.f("ix_arrival_dataset"), "arrival", ["dataset"], unique=False)
+    op.create_index(op.f("ix_arrival_job"), "arrival", ["job"], unique=False)
+    op.create_table(
+        "job_event",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("job", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job"],
+            ["job.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_job_event_job"), "job_event", ["job"], unique=False)
     op.create_table(
         "remembered_digest",
         sa.Column("store", sa.String(), nullable=False),
@@ -424,13 +538,20 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("people", sa.LargeBinary(), nullable=True),
-        sa.Column("records", sa.BigInteger(), nullable=False),
-        sa.Column("variants", sa.BigInteger(), nullable=False),
+        sa.Column("numbers", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.DateTime(), nullable=False),
         sa.Column("live_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("variant_release_of", "variant_release", ["dataset", "file", "state"], unique=False)
+    op.create_table(
+        "variant_segment",
+        sa.Column("release", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("records", sa.BigInteger(), nullable=False),
+        sa.Column("done", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("release", "number"),
+    )
     op.create_table(
         "auth_audit_event",
         sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -455,6 +576,7 @@ def upgrade() -> None:
         "auth_committee",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("title", sa.String(), nullable=False),
+        sa.Column("quorum", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -493,6 +615,7 @@ def upgrade() -> None:
         sa.Column("committee", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("mail", sa.String(), nullable=False),
+        sa.Column("chair", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["committee"],
             ["auth_committee.id"],
@@ -500,6 +623,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("committee", "subject"),
     )
     op.create_index(op.f("ix_auth_committee_member_subject"), "auth_committee_member", ["subject"], unique=False)
+    op.create_table(
+        "auth_delegation",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("committee", sa.String(), nullable=False),
+        sa.Column("delegator", sa.String(), nullable=False),
+        sa.Column("delegate", sa.String(), nullable=False),
+        sa.Column("mail", sa.String(), nullable=False),
+        sa.Column("starts_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["committee"],
+            ["auth_committee.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_auth_delegation_committee"), "auth_delegation", ["committee"], unique=False)
+    op.create_index(op.f("ix_auth_delegation_delegate"), "auth_delegation", ["delegate"], unique=False)
     op.create_table(
         "auth_request",
         sa.Column("id", sa.String(), nullable=False),
@@ -509,8 +649,14 @@ def upgrade() -> None:
         sa.Column("applicant_name", sa.String(), nullable=False),
         sa.Column("applicant_mail", sa.String(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("use", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("round", sa.BigInteger(), nullable=False),
+        sa.Column("approvals", sa.BigInteger(), nullable=False),
+        sa.Column("quorum", sa.BigInteger(), nullable=False),
+        sa.Column("renews", sa.String(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("submitted_at", sa.BigInteger(), nullable=True),
         sa.Column("decided_at", sa.BigInteger(), nullable=True),
@@ -519,12 +665,65 @@ def upgrade() -> None:
             ["committee"],
             ["auth_committee.id"],
         ),
+        sa.ForeignKeyConstraint(
+            ["renews"],
+            ["auth_request.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_auth_request_applicant"), "auth_request", ["applicant"], unique=False)
     op.create_index(op.f("ix_auth_request_committee"), "auth_request", ["committee"], unique=False)
     op.create_index(op.f("ix_auth_request_dataset"), "auth_request", ["dataset"], unique=False)
+    op.create_index(op.f("ix_auth_request_renews"), "auth_request", ["renews"], unique=False)
     op.create_index(op.f("ix_auth_request_state"), "auth_request", ["state"], unique=False)
+    op.create_table(
+        "auth_attachment",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("added_by", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["request"],
+            ["auth_request.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_auth_attachment_request"), "auth_attachment", ["request"], unique=False)
+    op.create_table(
+        "auth_co_member",
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("mail", sa.String(), nullable=False),
+        sa.Column("joined_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["request"],
+            ["auth_request.id"],
+        ),
+        sa.PrimaryKeyConstraint("request", "subject"),
+    )
+    op.create_index(op.f("ix_auth_co_member_subject"), "auth_co_member", ["subject"], unique=False)
+    op.create_table(
+        "auth_comment",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("author_name", sa.String(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("internal", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["request"],
+            ["auth_request.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_auth_comment_request"), "auth_comment", ["request"], unique=False)
     op.create_table(
         "auth_grant",
         sa.Column("jti", sa.String(), nullable=False),
@@ -540,11 +739,62 @@ def upgrade() -> None:
             ["auth_request.id"],
         ),
         sa.PrimaryKeyConstraint("jti"),
-        sa.UniqueConstraint("request"),
+        sa.UniqueConstraint("request", "subject"),
     )
     op.create_index(op.f("ix_auth_grant_dataset"), "auth_grant", ["dataset"], unique=False)
     op.create_index(op.f("ix_auth_grant_revoked_at"), "auth_grant", ["revoked_at"], unique=False)
     op.create_index(op.f("ix_auth_grant_subject"), "auth_grant", ["subject"], unique=False)
+    op.create_table(
+        "auth_budget_spent",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("spent", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "holder"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "auth_question_charged",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("block", sa.String(), nullable=False),
+        sa.Column("question", sa.String(), nullable=False),
+        sa.Column("release", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("charged", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "holder", "block", "question", "release"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "auth_link",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("mail", sa.String(), nullable=False),
+        sa.Column("round", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["request"],
+            ["auth_request.id"],
+        ),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_index(op.f("ix_auth_link_request"), "auth_link", ["request"], unique=False)
+    op.create_table(
+        "auth_vote",
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("round", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seat", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("days", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["request"],
+            ["auth_request.id"],
+        ),
+        sa.PrimaryKeyConstraint("request", "round", "seat"),
+    )
     op.create_table(
         "web_session",
         sa.Column("digest", sa.String(), nullable=False),
@@ -570,15 +820,30 @@ def downgrade() -> None:
     op.drop_table("federation_nonce")
     op.drop_index(op.f("ix_web_session_expires_at"), table_name="web_session")
     op.drop_table("web_session")
+    op.drop_table("auth_question_charged")
+    op.drop_table("auth_budget_spent")
+    op.drop_table("auth_vote")
+    op.drop_index(op.f("ix_auth_link_request"), table_name="auth_link")
+    op.drop_table("auth_link")
     op.drop_index(op.f("ix_auth_grant_subject"), table_name="auth_grant")
     op.drop_index(op.f("ix_auth_grant_revoked_at"), table_name="auth_grant")
     op.drop_index(op.f("ix_auth_grant_dataset"), table_name="auth_grant")
     op.drop_table("auth_grant")
+    op.drop_index(op.f("ix_auth_comment_request"), table_name="auth_comment")
+    op.drop_table("auth_comment")
+    op.drop_index(op.f("ix_auth_co_member_subject"), table_name="auth_co_member")
+    op.drop_table("auth_co_member")
+    op.drop_index(op.f("ix_auth_attachment_request"), table_name="auth_attachment")
+    op.drop_table("auth_attachment")
     op.drop_index(op.f("ix_auth_request_state"), table_name="auth_request")
+    op.drop_index(op.f("ix_auth_request_renews"), table_name="auth_request")
     op.drop_index(op.f("ix_auth_request_dataset"), table_name="auth_request")
     op.drop_index(op.f("ix_auth_request_committee"), table_name="auth_request")
     op.drop_index(op.f("ix_auth_request_applicant"), table_name="auth_request")
     op.drop_table("auth_request")
+    op.drop_index(op.f("ix_auth_delegation_delegate"), table_name="auth_delegation")
+    op.drop_index(op.f("ix_auth_delegation_committee"), table_name="auth_delegation")
+    op.drop_table("auth_delegation")
     op.drop_index(op.f("ix_auth_committee_member_subject"), table_name="auth_committee_member")
     op.drop_table("auth_committee_member")
     op.drop_index(op.f("ix_auth_used_token_expires_at"), table_name="auth_used_token")
@@ -590,6 +855,7 @@ def downgrade() -> None:
     op.drop_table("auth_audit_head")
     op.drop_index(op.f("ix_auth_audit_event_target"), table_name="auth_audit_event")
     op.drop_table("auth_audit_event")
+    op.drop_table("variant_segment")
     op.drop_index("variant_release_of", table_name="variant_release")
     op.drop_table("variant_release")
     op.drop_table("variant_contig")
@@ -618,6 +884,15 @@ def downgrade() -> None:
     op.drop_index("individual_term_path", table_name="individual_term")
     op.drop_table("individual_term")
     op.drop_table("remembered_digest")
+    op.drop_index(op.f("ix_job_event_job"), table_name="job_event")
+    op.drop_table("job_event")
+    op.drop_index(op.f("ix_arrival_job"), table_name="arrival")
+    op.drop_index(op.f("ix_arrival_dataset"), table_name="arrival")
+    op.drop_index("arrival_place", table_name="arrival")
+    op.drop_table("arrival")
+    op.drop_index("job_order", table_name="job")
+    op.drop_index(op.f("ix_job_dataset"), table_name="job")
+    op.drop_table("job")
     op.drop_index("location_key", table_name="location")
     op.drop_table("location")
     op.drop_index(op.f("ix_file_person_individual"), table_name="file_person")
@@ -628,6 +903,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_file_index_of"), table_name="file")
     op.drop_index(op.f("ix_file_dataset"), table_name="file")
     op.drop_table("file")
+    op.drop_index(op.f("ix_analysis_run"), table_name="analysis")
+    op.drop_index(op.f("ix_analysis_dataset"), table_name="analysis")
+    op.drop_table("analysis")
     op.drop_index(op.f("ix_run_experiment"), table_name="run")
     op.drop_index(op.f("ix_run_dataset"), table_name="run")
     op.drop_table("run")
@@ -639,6 +917,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_experiment_dataset"), table_name="experiment")
     op.drop_index(op.f("ix_experiment_biosample"), table_name="experiment")
     op.drop_table("experiment")
+    op.drop_index(op.f("ix_cohort_member_individual"), table_name="cohort_member")
+    op.drop_table("cohort_member")
     op.drop_index(op.f("ix_sample_name"), table_name="sample")
     op.drop_index(op.f("ix_sample_individual"), table_name="sample")
     op.drop_index(op.f("ix_sample_dataset"), table_name="sample")
@@ -651,6 +931,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_imaging_study_individual"), table_name="imaging_study")
     op.drop_index(op.f("ix_imaging_study_dataset"), table_name="imaging_study")
     op.drop_table("imaging_study")
+    op.drop_index(op.f("ix_cohort_dataset"), table_name="cohort")
+    op.drop_table("cohort")
     op.drop_table("dataset")
     op.drop_table("biosample")
     op.drop_index(op.f("ix_individual_link"), table_name="individual")

@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from adapters.catalog.models import Experiment, FilePerson, Individual, Membership, Run, Sample
+from adapters.catalog.models import (
+    Analysis,
+    Cohort,
+    CohortMember,
+    Experiment,
+    FilePerson,
+    Individual,
+    Membership,
+    Run,
+    Sample,
+)
 from adapters.registration.individuals import BeaconLists
 from adapters.registration.manifest import Manifest
 from tests.adapters.registration.members import OPEN, Found, Member, member, write_table
@@ -53,7 +63,9 @@ def lists(count: int = 6) -> Lists:
                 "libraryLayout": "PAIRED",
             }
         )
-        made["analyses"].append({"id": f"A{n}", "runId": f"R{n}", "aligner": "bwa"})
+        made["analyses"].append(
+            {"id": f"A{n}", "runId": f"R{n}", "analysisDate": "2016-01-02", "pipelineName": "calls", "aligner": "bwa"}
+        )
     return made
 
 
@@ -80,7 +92,26 @@ def test_people_samples_runs_and_analyses(human: Member, tmp_path: Path) -> None
     assert human.rows(Experiment)[0]["sample"] == "HRS000001"
     run = human.rows(Run)[0]
     assert (run["accession"], run["experiment"], str(run["run_date"])) == ("HRR000001", "HRX000001", "2015-09-30")
-    assert run["attributes"]["analyses"] == [{"id": "A1", "aligner": "bwa"}]
+    analysis = human.rows(Analysis)[0]
+    assert (analysis["accession"], analysis["run"], analysis["title"]) == ("HRZ000001", "HRR000001", "A1")
+    assert (analysis["pipeline"], analysis["aligner"], analysis["caller"]) == ("calls", "bwa", "")
+    assert str(analysis["analysis_date"]) == "2016-01-02"
+
+
+def test_cohorts_hold_everyone_beside_them_or_those_listed(human: Member, tmp_path: Path) -> None:
+    everyone = {"id": "all-of-us", "name": "All", "cohortType": "study-defined", "cohortSize": 6}
+    two = {"id": "two", "name": "Two", "cohortType": "user-defined", "ids": {"individualIds": ["HG00002", "HG00005"]}}
+    human.register(source(tmp_path, lists() | {"cohorts": [everyone, two]}), SET)
+    assert [(c["id"], c["name"], c["type"]) for c in human.rows(Cohort)] == [
+        ("all-of-us", "All", "study-defined"),
+        ("two", "Two", "user-defined"),
+    ]
+    assert human.rows(Cohort)[0]["record"] == {"cohortSize": 6}
+    members = [(m["cohort"], m["individual"]) for m in human.rows(CohortMember)]
+    assert members.count(("two", "HRI000002")) == 1
+    assert [member for cohort, member in members if cohort == "two"] == ["HRI000002", "HRI000005"]
+    assert len(members) == 8
+    assert not human.register(source(tmp_path, lists() | {"cohorts": [everyone, two]}), SET).changed
 
 
 def test_a_second_run_changes_nothing_and_new_people_come_behind(human: Member, tmp_path: Path) -> None:
@@ -186,6 +217,7 @@ def _no_id(content: Lists) -> None:
 
 
 PEOPLE, SAMPLES, RUNS, ANALYSES = "individuals.json", "biosamples.json", "runs.json", "analyses.json"
+COHORTS = "cohorts.json"
 CLASSES: dict[str, tuple[Callable[[Lists], None], list[Found]]] = {
     "duplicate": (_twice, [("duplicate", PEOPLE, 7, "id")]),
     "no object": (_no_object, [("bad value", PEOPLE, 8, "")]),
@@ -220,6 +252,11 @@ CLASSES: dict[str, tuple[Callable[[Lists], None], list[Found]]] = {
     ),
     "no such sample": (_set("runs", 0, biosampleId="S99"), [("missing parent", RUNS, 1, "biosampleId")]),
     "bad run date": (_set("runs", 1, runDate="2015-13-01"), [("bad date", RUNS, 2, "runDate")]),
+    "bad analysis date": (_set("analyses", 2, analysisDate="soon"), [("bad date", ANALYSES, 3, "analysisDate")]),
+    "bad cohort": (
+        lambda content: content.update(cohorts=[{"id": "a b", "name": "", "cohortType": "any", "ids": {}}]),
+        [("bad value", COHORTS, 1, column) for column in ("cohortType", "id", "name")],
+    ),
     "no such run": (_set("analyses", 0, runId="R99"), [("missing parent", ANALYSES, 1, "runId")]),
 }
 
@@ -283,7 +320,8 @@ def test_the_real_cohort(human: Member) -> None:
     folder = shared("data/beacon/cineca_uk1")
     outcome = human.register(BeaconLists(folder, numbering=True), SET)
     assert outcome.inserted == {
-        "dataset": 1, "individual": 2504, "membership": 2504, "sample": 2504, "experiment": 2504, "run": 2504
+        "dataset": 1, "individual": 2504, "membership": 2504, "sample": 2504, "experiment": 2504, "run": 2504,
+        "analysis": 2504, "cohort": 1, "cohort_member": 2504,
     }  # fmt: skip
     assert [p["ordinal"] for p in human.rows(Individual)] == list(range(2504))
     assert not human.register(BeaconLists(folder, numbering=True), SET).changed

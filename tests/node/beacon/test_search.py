@@ -61,7 +61,7 @@ def test_a_join_is_handed_everyone_who_meets_the_question(member_engine: Engine,
 
 
 BAD: list[Callable[[], dict[str, Any]]] = [
-    lambda: {"entryType": "biosample"},
+    lambda: {"entryType": "specimen"},
     lambda: {"entryType": "individual", "filters": [{"id": "nonsense"}]},
     lambda: {"entryType": "individual", "filters": [{"id": RARE}]},
     lambda: {"entryType": "individual", "filters": ["HP:0001626"]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ RARE = "ORPHA:98"  # of one person, in no ontology
 SEXES = ("NCIT:C16576", "NCIT:C20197", "NCIT:C17998")
 BMI = "LOINC:35925-4"
 BASES = "ACGT"
+TISSUES = ("UBERON:0000955", "UBERON:0000948", "UBERON:0000178")
+STATUS = ("EFO:0009654", "EFO:0009655")
+SOURCES = ("GENEPIO:0001966", "GENEPIO:0001965")
 CONTIG_FROM = 20_000_000
 SETS = {
     # accession: (tier, release, withdrawn)
@@ -78,12 +82,26 @@ class Series:
 
 
 @dataclass
+class Specimen:
+    """One sample with its runs, and the analyses by run. ``record`` is that of the sample, None values left out."""
+
+    accession: str
+    dataset: str
+    person: str
+    record: dict[str, Any]
+    runs: dict[str, dict[str, Any]]
+    analyses: dict[str, tuple[str, dict[str, Any]]]
+
+
+@dataclass
 class World:
-    """Everything that was generated. ``variants``: (0-based start, ref, alt)."""
+    """Everything that was generated. ``variants``: (0-based start, ref, alt); ``cohorts``: id → (data set, people)."""
 
     people: list[Person]
     series: list[Series]
     variants: list[tuple[int, str, str]]
+    specimens: list[Specimen] = field(default_factory=list)
+    cohorts: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
 
 
 def generate(seed: int, people: int = 90) -> World:
@@ -104,7 +122,39 @@ def generate(seed: int, people: int = 90) -> World:
             person.genotypes[dataset] = calls
             for number in range(dice.choice([0, 0, 1, 2])):
                 _study(dice, world, person, dataset, number)
+            for number in range(dice.choice([1, 1, 2])):
+                _specimen(dice, world, person, dataset, number)
+    for dataset in SETS:
+        of = [person.accession for person in world.people if dataset in person.datasets]
+        world.cohorts[f"half-of-{dataset}"] = (dataset, of[::2])
+        world.cohorts[f"two-of-{dataset}"] = (dataset, of[:2])
     return world
+
+
+def _specimen(dice: random.Random, world: World, person: Person, dataset: str, number: int) -> None:
+    """One sample; half of the samples have one run, some two, and most runs have an analysis."""
+    end = f"{person.ordinal:03}{dataset[-1]}{number}"
+    record = {
+        "sampleOriginType": {"id": dice.choice(TISSUES), "label": "Some tissue"},
+        "biosampleStatus": {"id": dice.choice(STATUS), "label": "some status"} if dice.random() < 0.7 else None,
+        "collectionMoment": dice.choice([None, "P30Y", "P45Y6M", "P60Y", "P12M"]),
+        "collectionDate": dice.choice([None, "2020-09-11", "2020-09", "not collected"]),
+    }
+    specimen = Specimen(f"HRS{end}", dataset, person.accession, {k: v for k, v in record.items() if v}, {}, {})
+    for index in range(dice.choice([0, 1, 1, 2])):
+        run = f"HRR{end}{index}"
+        specimen.runs[run] = {
+            "platform": dice.choice(["Illumina", "BGI", ""]),
+            "libraryStrategy": dice.choice(["WGS", "RNA-Seq"]),
+            "libraryLayout": dice.choice(["PAIRED", "SINGLE", "unknown"]),
+            "librarySource": {"id": dice.choice(SOURCES), "label": "Some source"},
+            "runDate": dice.choice([None, "2021-02-03"]),
+        }
+        if dice.random() < 0.7:
+            about = {"pipelineName": dice.choice(["gatk-best", "deepvariant 1.5", ""]), "aligner": "bwa"}
+            about |= {"analysisDate": dice.choice([None, "2022-03-04"])}
+            specimen.analyses[f"HRZ{end}{index}"] = (run, about)
+    world.specimens.append(specimen)
 
 
 def _person(dice: random.Random, index: int) -> Person:
@@ -173,7 +223,12 @@ def obo() -> str:
     return "\n\n".join(stanzas) + "\n"
 
 
+def _day(text: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(text) if text else None
+
+
 def _catalog(engine: Engine, world: World) -> None:
+    ordinals = {person.accession: person.ordinal for person in world.people}
     rows: dict[Any, list[dict[str, Any]]] = {
         models.Dataset: [
             {"accession": accession, "title": f"Set {accession}", "tier": tier, "release_date": release}
@@ -194,10 +249,40 @@ def _catalog(engine: Engine, world: World) -> None:
             {"dataset": dataset, "individual": p.accession} for p in world.people for dataset in p.datasets
         ],
         models.Sample: [
-            {"accession": f"HRS{p.ordinal:03}{dataset[-3:]}", "dataset": dataset, "individual": p.accession}
-            | {"name": f"S{p.ordinal}"}
-            for p in world.people
-            for dataset in p.datasets
+            {"accession": s.accession, "dataset": s.dataset, "individual": s.person, "attributes": s.record}
+            | {"name": f"S{ordinals[s.person]}"}
+            for s in world.specimens
+        ],
+        models.Experiment: [
+            {
+                "accession": f"HRX{run[3:]}",
+                "dataset": s.dataset,
+                "sample": s.accession,
+                "strategy": r["libraryStrategy"],
+            }
+            | {"platform": r["platform"], "layout": r["libraryLayout"]}
+            for s in world.specimens
+            for run, r in s.runs.items()
+        ],
+        models.Run: [
+            {"accession": run, "dataset": s.dataset, "experiment": f"HRX{run[3:]}", "run_date": _day(r["runDate"])}
+            | {"attributes": {"librarySource": r["librarySource"]}}
+            for s in world.specimens
+            for run, r in s.runs.items()
+        ],
+        models.Analysis: [
+            {"accession": id, "dataset": s.dataset, "run": run, "pipeline": a["pipelineName"], "aligner": a["aligner"]}
+            | {"analysis_date": _day(a["analysisDate"])}
+            for s in world.specimens
+            for id, (run, a) in s.analyses.items()
+        ],
+        models.Cohort: [
+            {"id": id, "dataset": dataset, "name": f"Cohort {id}", "type": "study-defined"}
+            | {"record": {"cohortSize": 12345, "collectionEvents": [{"eventSize": 12345}]}}
+            for id, (dataset, _) in world.cohorts.items()
+        ],
+        models.CohortMember: [
+            {"cohort": id, "individual": person} for id, (_, people) in world.cohorts.items() for person in people
         ],
     }
     studies = {s.study: s for s in world.series}
@@ -212,6 +297,25 @@ def _catalog(engine: Engine, world: World) -> None:
     with writing(engine).begin() as connection:
         for table, values in rows.items():
             connection.execute(insert(table), values)
+        for values in _files(world):
+            person = values.pop("person", None)
+            connection.execute(insert(models.File).values(created_at=NOW, size=1, **values))
+            if person:
+                connection.execute(insert(models.FilePerson).values(file=values["id"], individual=person))
+
+
+def _files(world: World) -> Iterator[dict[str, Any]]:
+    """A BAM with its index for each run, a VCF for each data set, an image of each series; VCFs have no index."""
+    for specimen in world.specimens:
+        for run in specimen.runs:
+            about = {"dataset": specimen.dataset, "run": run, "person": specimen.person}
+            yield {"id": f"{run}-01", "name": f"{run}.bam", "format": "BAM", **about}
+            yield {"id": f"{run}-02", "name": f"{run}.bai", "format": "BAI", "index_of": f"{run}-01", **about}
+    for dataset in SETS:
+        yield {"id": f"{dataset}-vcf", "name": f"{dataset}.vcf", "format": "VCF", "dataset": dataset}
+    for series in world.series:
+        image = {"id": f"image-{series.uid}", "name": "1.dcm", "format": "DICOM", "dataset": series.dataset}
+        yield image | {"series": series.uid, "person": series.person}
 
 
 def vcf(world: World, dataset: str) -> str:

@@ -1,0 +1,83 @@
+"""``kill -9`` at random instants of the pipeline: nothing is lost, nothing is done twice, no file is left behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from adapters.catalog.engine import writing
+from adapters.jobs.tables import Job
+from tests.adapters.jobs.pipeline import Pipeline, kill, opened, reads
+
+SPAN = 4.0
+"""Seconds in which a worker on this machine begins, does one job and is done with it, about."""
+SEED = int(os.environ.get("GSANODE_SEED", "1"))
+
+
+def killed_at_random(pipeline: Pipeline, rounds: int) -> None:
+    draw = random.Random(SEED)
+    archived: dict[str, bytes] = {}
+    for number in range(rounds):
+        files = {
+            f"r{number}_1.fastq": reads(20, 100 * number),
+            f"r{number}_2.fastq": reads(20, 100 * number, mark=2),
+            f"r{number}.tsv": b"%d\n" % number,
+        }
+        pipeline.submit(files)
+        worker = pipeline.worker()
+        time.sleep(draw.uniform(0, SPAN))  # the instant is what is tested
+        kill(worker)
+        let_leases_end(pipeline)
+        archived |= files
+    code, said = pipeline.command("jobs", "run", "--slots", 2)
+    assert code == 0, said
+    pipeline.expect_whole(archived)
+    assert set(pipeline.states().values()) == {"Archived"}
+
+
+def let_leases_end(pipeline: Pipeline) -> None:
+    """A minute passes, and the pauses between attempts."""
+    with Session(writing(pipeline.engine)) as session, session.begin():
+        session.execute(update(Job).where(Job.lease_until.is_not(None)).values(lease_until=Job.created_at))
+        session.execute(update(Job).values(not_before=Job.created_at))
+
+
+def test_few_instants(tmp_path: Path) -> None:
+    with opened(tmp_path / "member", f"sqlite:///{tmp_path}/m.db", jobs={"attempts": 20}) as pipeline:
+        killed_at_random(pipeline, 3)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(3000)
+def test_pipeline_50_instants(database_url: str, tmp_path: Path) -> None:
+    with opened(tmp_path / "member", database_url, jobs={"attempts": 20}) as pipeline:
+        killed_at_random(pipeline, 50)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(600)
+def test_pipeline_intake_killed(tmp_path: Path) -> None:
+    """A manifest whose intake is killed is received whole or not at all, and can be handed in again."""
+    draw = random.Random(SEED)
+    with opened(tmp_path / "member", f"sqlite:///{tmp_path}/m.db") as pipeline:
+        for number in range(50):
+            names = [f"r{number}-{part}.tsv" for part in range(20)]
+            for name in names:
+                (pipeline.store / name).write_bytes(name.encode())
+            manifest = pipeline.folder / "killed.tsv"
+            lines = ["path\tmd5\ttitle\ttype", *(f"{name}\t{'0' * 32}\tt\t" for name in names)]
+            manifest.write_text("\n".join(lines) + "\n")
+            words = ("ingest", str(manifest), "--dataset", pipeline.dataset, "--config", str(pipeline.config))
+            intake = pipeline.worker(*words)
+            time.sleep(draw.uniform(0.3, 2.0))  # the instant is what is tested
+            kill(intake)
+            received = [name for name in pipeline.states() if name in names]
+            assert received in ([], names)
+            assert pipeline.command(*words[:-2])[0] == (1 if received else 0)
+            assert [name for name in pipeline.states() if name in names] == names
