@@ -30,7 +30,6 @@ from auth.dac import Dac
 from auth.grants import GrantsInForce
 from auth.http import JsonGet
 from auth.jwks import Jwks
-from auth.keys import KeyRing
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.sign_in import ClientSettings, SignIn
@@ -65,6 +64,7 @@ from node.htsget.handler import Htsget
 from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
 from node.individuals import Individuals, rule_of
+from node.keys import key_ring
 from node.pages.views import MemberPages
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings, TrustedIssuer, profile
@@ -115,7 +115,7 @@ class _Member:
         self.settings = settings
         self.engine = engine
         self.profile = profile(settings.member)
-        self.ring = KeyRing(engine)
+        self.ring = key_ring(settings, engine)
         self.catalog = Catalog(engine)
         self.single = single(self.catalog)
         self.http = JsonGet()
