@@ -54,7 +54,9 @@ class CommitteePages:
             view = self._dac.approvable(caller, secret)
         except (errors.Conflict, errors.Forbidden) as problem:
             return render_template("access/used.html", message=str(problem)), 409
-        return render_template("access/approve.html", view=view, secret=secret, titles=titles(self._datasets, [view]))
+        found = self._dac.dossier(caller, view.id)
+        named = titles(self._datasets, [view])
+        return render_template("access/approve.html", view=view, dossier=found, secret=secret, titles=named)
 
     def clicked(self, caller: Caller, secret: str) -> Any:
         """The one click."""
