@@ -252,14 +252,13 @@ class Search:
 
     def carriers(self, question: Question, found: Members) -> Members:
         """Those of ``found`` who carry an allele that the question means, by data set."""
-        everyone = BitMap().union(*found.values())
         named = question.entry if question.entry_type == VARIANT else question.allele
         if named is not None:
-            variant = self.variants.variant(named, list(found), everyone)
+            variant = self.variants.variant(named, list(found), found)
             occurrences = variant.occurrences if variant else ()
             carriers = {o.dataset: o.carriers for o in occurrences if o.carriers is not None}
         else:
-            carriers = self.variants.carriers(question.variant or VariantQuery(), list(found), everyone)
+            carriers = self.variants.carriers(question.variant or VariantQuery(), list(found), found)
         return {dataset: of & carriers.get(dataset, BitMap()) for dataset, of in found.items()}
 
 

@@ -538,13 +538,20 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("people", sa.LargeBinary(), nullable=True),
-        sa.Column("records", sa.BigInteger(), nullable=False),
-        sa.Column("variants", sa.BigInteger(), nullable=False),
+        sa.Column("numbers", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.DateTime(), nullable=False),
         sa.Column("live_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("variant_release_of", "variant_release", ["dataset", "file", "state"], unique=False)
+    op.create_table(
+        "variant_segment",
+        sa.Column("release", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("records", sa.BigInteger(), nullable=False),
+        sa.Column("done", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("release", "number"),
+    )
     op.create_table(
         "auth_audit_event",
         sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -738,6 +745,26 @@ def upgrade() -> None:
     op.create_index(op.f("ix_auth_grant_revoked_at"), "auth_grant", ["revoked_at"], unique=False)
     op.create_index(op.f("ix_auth_grant_subject"), "auth_grant", ["subject"], unique=False)
     op.create_table(
+        "auth_budget_spent",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("spent", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "holder"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "auth_question_charged",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("block", sa.String(), nullable=False),
+        sa.Column("question", sa.String(), nullable=False),
+        sa.Column("release", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("charged", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "holder", "block", "question", "release"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "auth_link",
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -793,6 +820,8 @@ def downgrade() -> None:
     op.drop_table("federation_nonce")
     op.drop_index(op.f("ix_web_session_expires_at"), table_name="web_session")
     op.drop_table("web_session")
+    op.drop_table("auth_question_charged")
+    op.drop_table("auth_budget_spent")
     op.drop_table("auth_vote")
     op.drop_index(op.f("ix_auth_link_request"), table_name="auth_link")
     op.drop_table("auth_link")
@@ -826,6 +855,7 @@ def downgrade() -> None:
     op.drop_table("auth_audit_head")
     op.drop_index(op.f("ix_auth_audit_event_target"), table_name="auth_audit_event")
     op.drop_table("auth_audit_event")
+    op.drop_table("variant_segment")
     op.drop_index("variant_release_of", table_name="variant_release")
     op.drop_table("variant_release")
     op.drop_table("variant_contig")
