@@ -20,9 +20,10 @@ class Base(DeclarativeBase):
 class VariantRelease(Base):
     """The variants of one file of a data set, as loaded at one time.
 
-    Only a ``live`` release is ever read; at most one exists per data set and file. ``numbers`` is above the number of
-    every allele. ``people`` is the encoded set of everyone genotyped in the file, null for a file without genotypes.
-    ``fingerprint`` tells whether an interrupted load was of the same bytes and people.
+    Only a ``live`` release is ever read; at most one exists per data set and file. ``variants`` counts the alleles
+    of a live one; ``numbers`` is above the number of every allele. ``people`` is the encoded set of everyone
+    genotyped in the file, null for a file without genotypes. ``fingerprint`` tells whether an interrupted load was of
+    the same bytes and people.
     """
 
     __tablename__ = "variant_release"
@@ -35,6 +36,7 @@ class VariantRelease(Base):
     fingerprint: Mapped[str]
     people: Mapped[bytes | None]
     numbers: Mapped[int] = mapped_column(BigInteger, default=0)
+    variants: Mapped[int] = mapped_column(BigInteger, default=0)
     started_at: Mapped[dt.datetime]
     live_at: Mapped[dt.datetime | None]
 

@@ -539,6 +539,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("people", sa.LargeBinary(), nullable=True),
         sa.Column("numbers", sa.BigInteger(), nullable=False),
+        sa.Column("variants", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.DateTime(), nullable=False),
         sa.Column("live_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
