@@ -16,6 +16,7 @@ from adapters.catalog.bundles import Bundles
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
 from adapters.catalog.holdings import Holdings
+from adapters.catalog.single import single
 from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
@@ -90,10 +91,10 @@ def member(settings: MemberSettings, engine: Engine) -> Assembly:
         shapes=parts.shapes(),
         failures={**AUTH_FAILURES, **BEACON_FAILURES, **STORE_FAILURES},
         routes=[
-            *parts.data.routes(),
             jwks_route(parts.ring.public_jwks),
             document("/service-info", parts.service(artifact=settings.member, standard_version="1", group=GROUP)),
         ],
+        areas={PREFIX: parts.data},
         pages=parts.pages(),
         checks=checks(engine),
         lifespans=[parts.lifespan],
@@ -111,6 +112,7 @@ class _Member:
         self.profile = profile(settings.member)
         self.ring = KeyRing(engine)
         self.catalog = Catalog(engine)
+        self.single = single(self.catalog)
         self.http = JsonGet()
         url, broker = settings.public_url, settings.broker.issuer
         self.jwks = Jwks(self.http, {jku(url): self.ring.key_set})
@@ -122,7 +124,7 @@ class _Member:
         self.bundles = Bundles(engine, self.catalog)
         self.manifests = Manifests(self.bundles.find, settings.drs_host)
         self.data = Data(
-            catalog=self.catalog,
+            files=self.single,
             stores=self.stores,
             signer=Signer(bytes.fromhex(settings.url_key)),
             in_force=self.issuer.in_force,
@@ -140,7 +142,7 @@ class _Member:
         makers = {
             "drs": lambda: Contract("drs", DRS, self._drs(), frozenset({"get_object", "get_access"})),
             "beacon": lambda: Contract("beacon", BEACON, self._beacon()),
-            "htsget": lambda: Contract("htsget", HTSGET, self._htsget()),
+            "htsget": lambda: Contract("htsget", HTSGET, self._htsget(), frozenset({"get_reads", "get_variants"})),
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
             "join": lambda: Contract("join", "/federation/v1", self._side()),
@@ -227,6 +229,7 @@ class _Member:
         presigning = frozenset(name for name, store in self.settings.stores.items() if store.kind == "s3")
         return Drs(
             catalog=self.catalog,
+            files=self.single,
             shelf=Shelf(self.catalog, self.bundles, self.manifests),
             manifests=self.manifests,
             policy=self.policy,
@@ -238,7 +241,7 @@ class _Member:
                 htsget=self._slices(),
                 presigning=presigning,
             ),
-            places=Places(self.data.url, self._store_url, presigning),
+            places=Places(self.data.url, self.data.etag, self._store_url, presigning),
             public_url=self.settings.public_url,
             service=self.service,
         )
@@ -286,7 +289,7 @@ class _Member:
 
     def _htsget(self) -> Htsget:
         return Htsget(
-            catalog=self.catalog,
+            files=self.single,
             policy=self.policy,
             clearinghouse=self.clearinghouse,
             slicer=Slicer(SLICER_BYTES),

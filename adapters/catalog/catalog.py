@@ -114,7 +114,7 @@ class Catalog:
     """
 
     def __init__(self, engine: Engine, clock: Callable[[], dt.date] = today) -> None:
-        self._engine = engine
+        self.engine = engine
         self._clock = clock
 
     def today(self) -> dt.date:
@@ -130,13 +130,13 @@ class Catalog:
         question = select(Dataset).where(dataset_exists(self._clock())).order_by(Dataset.accession)
         if accessions is not None:
             question = question.where(Dataset.accession.in_(accessions))
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return [_dataset(row) for row in connection.execute(question)]
 
     def cohorts(self) -> list[CohortRecord]:
         """All cohorts of data sets that exist, by id."""
         question = select(Cohort).join(Dataset, Dataset.accession == Cohort.dataset).order_by(Cohort.id)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             rows = connection.execute(question.where(dataset_exists(self._clock())))
             return [CohortRecord(row.id, row.dataset, row.name, row.type, row.record) for row in rows]
 
@@ -148,7 +148,7 @@ class Catalog:
         """The files of ``ids`` that exist, by id: a handful of statements for any number."""
         wanted = list(dict.fromkeys(ids))
         found: dict[str, FileRecord] = {}
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             for start in range(0, len(wanted), BLOCK):
                 block = wanted[start : start + BLOCK]
                 found.update(self._read(connection, FILES, ids=block, today=self._clock()))
@@ -157,12 +157,12 @@ class Catalog:
     def dataset_files(self, accession: str) -> list[FileRecord]:
         """The files of a data set, by id."""
         question = self._existing().where(File.dataset == accession).order_by(File.id)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return list(self._read(connection, question).values())
 
     def files_where(self, column: InstrumentedAttribute[Any], values: Sequence[str]) -> Iterator[FileRecord]:
         """The files that exist and have one of ``values`` in ``column`` of ``File``, by id within a block of values."""
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             for start in range(0, len(values), BLOCK):
                 question = self._existing().where(column.in_(values[start : start + BLOCK])).order_by(File.id)
                 yield from self._read(connection, question).values()
@@ -171,14 +171,14 @@ class Catalog:
         """The files that hold data of a person who exists, indexes left out, by id."""
         question = self._existing().join(FilePerson, FilePerson.file == File.id)
         question = question.where(FilePerson.individual == individual, File.index_of.is_(None)).order_by(File.id)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return list(self._read(connection, question).values())
 
     def totals(self) -> tuple[int, int]:
         """Number of files that exist and the sum of their sizes in bytes."""
         question = select(func.count(), func.coalesce(func.sum(File.size), 0)).select_from(File)
         question = question.join(Dataset, Dataset.accession == File.dataset).where(file_exists(self._clock()))
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             count, size = connection.execute(question).one()
         return int(count), int(size)
 
