@@ -7,6 +7,8 @@ import datetime as dt
 from sqlalchemy import BigInteger, Index, LargeBinary, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from adapters.catalog.kept import watch
+
 # SQLite then stores a row inside its primary key's tree, so that a region is one run of pages.
 CLUSTERED = {"sqlite_with_rowid": False}
 
@@ -129,3 +131,6 @@ class VariantAnnotation(Base):
     start: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     aminoacid: Mapped[str] = mapped_column(primary_key=True)
+
+
+watch(VariantRelease.__table__, "state")
