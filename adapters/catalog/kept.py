@@ -36,6 +36,10 @@ class CatalogChange(Base):
 NUMBER = select(CatalogChange.number)
 
 
+def _ddl(statement: str) -> DDL:
+    return DDL(statement)  # type: ignore[no-untyped-call]
+
+
 def watched(table: str, column: str = ANYTHING) -> dict[str, list[str]]:
     """Statements, by dialect, that make the triggers of a table; of changes to ``column`` only if it is given."""
     of = f"UPDATE OF {column}" if column else "UPDATE"
@@ -59,10 +63,10 @@ def watch(table: Any, column: str = ANYTHING) -> None:
     declared = cast(Table, table)
     for dialect, statements in watched(declared.name, column).items():
         for statement in statements:
-            event.listen(declared, "after_create", DDL(statement).execute_if(dialect=dialect))
+            event.listen(declared, "after_create", _ddl(statement).execute_if(dialect=dialect))
 
 
-event.listen(CatalogChange.__table__, "after_create", DDL(BEGIN))
+event.listen(CatalogChange.__table__, "after_create", _ddl(BEGIN))
 for _model in (Dataset, Individual, Membership):
     watch(_model.__table__)
 

@@ -768,6 +768,26 @@ def upgrade() -> None:
     op.create_index(op.f("ix_auth_grant_revoked_at"), "auth_grant", ["revoked_at"], unique=False)
     op.create_index(op.f("ix_auth_grant_subject"), "auth_grant", ["subject"], unique=False)
     op.create_table(
+        "auth_budget_spent",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("spent", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "holder"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "auth_question_charged",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("block", sa.String(), nullable=False),
+        sa.Column("question", sa.String(), nullable=False),
+        sa.Column("release", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("charged", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "holder", "block", "question", "release"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "auth_link",
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
@@ -828,6 +848,8 @@ def downgrade() -> None:
     op.drop_table("federation_nonce")
     op.drop_index(op.f("ix_web_session_expires_at"), table_name="web_session")
     op.drop_table("web_session")
+    op.drop_table("auth_question_charged")
+    op.drop_table("auth_budget_spent")
     op.drop_table("auth_vote")
     op.drop_index(op.f("ix_auth_link_request"), table_name="auth_link")
     op.drop_table("auth_link")
