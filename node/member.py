@@ -16,6 +16,7 @@ from adapters.catalog.bundles import Bundles
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
 from adapters.catalog.holdings import Holdings
+from adapters.catalog.kept import Kept
 from adapters.catalog.single import single
 from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
@@ -116,7 +117,8 @@ class _Member:
         self.engine = engine
         self.profile = profile(settings.member)
         self.ring = key_ring(settings, engine)
-        self.catalog = Catalog(engine)
+        self.kept = Kept(engine)
+        self.catalog = Catalog(engine, kept=self.kept)
         self.single = single(self.catalog)
         self.http = JsonGet()
         url, broker = settings.public_url, settings.broker.issuer
@@ -143,11 +145,11 @@ class _Member:
             accel=Accel(settings.accel.prefix) if settings.accel else None,
         )
         self.dac = Dac(engine, broker, self._rule, url, terms=self._terms, one_click=self.profile.dac.one_click)
-        self.search = Search(engine, self.profile.beacon.entry_types)
+        self.search = Search(engine, self.profile.beacon.entry_types, self.kept)
         self.guard = Guard(
             settings.privacy.protections(settings.floor),
             Budgets(engine),
-            PublicVariants(engine, settings.privacy.references),
+            PublicVariants(engine, settings.privacy.references, self.kept),
             settings.privacy.edges(),
         )
         self.floor = settings.floor.rule()
