@@ -2,47 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from auth.caller import Caller
 from auth.errors import Conflict, Forbidden, InvalidRequest
 from auth.tables import AccessRequest, Grant
 
-Role = Literal["applicant", "committee"]
+Role = Literal["applicant", "member", "committee"]
 STATES = ("draft", "submitted", "returned", "approved", "rejected", "revoked", "closed", "expired")
 
 MAX_TEXT = 10_000
 MAX_MAIL = 254
 MAX_NAME = 200
 
+NAMES: Mapping[Role, str] = {"applicant": "the applicant", "member": "a co-member", "committee": "the committee"}
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Who may do it, in which states, and what state follows."""
+    """Who may do it, in which states, and what state follows (None: the same).
 
-    role: Role
+    An approval leads to ``becomes`` once the quorum is reached.
+    """
+
+    roles: frozenset[Role]
     states: frozenset[str]
-    becomes: str
+    becomes: str | None = None
+
+
+def _command(roles: str, states: str, becomes: str | None = None) -> Command:
+    return Command(frozenset(roles.split()), frozenset(states.split()), becomes)  # type: ignore[arg-type]
 
 
 COMMANDS: Mapping[str, Command] = {
-    "submit": Command("applicant", frozenset({"draft", "returned"}), "submitted"),
-    "close": Command("applicant", frozenset({"draft", "submitted", "returned", "approved"}), "closed"),
-    "return": Command("committee", frozenset({"submitted"}), "returned"),
-    "approve": Command("committee", frozenset({"submitted"}), "approved"),
-    "reject": Command("committee", frozenset({"submitted"}), "rejected"),
-    "revoke": Command("committee", frozenset({"approved"}), "revoked"),
+    "edit": _command("applicant", "draft returned"),
+    "invite": _command("applicant", "draft returned"),
+    "remove": _command("applicant", "draft submitted returned approved"),
+    "leave": _command("member", "submitted returned approved"),
+    "attach": _command("applicant", "draft returned"),
+    "detach": _command("applicant", "draft returned"),
+    "comment": _command("applicant member committee", "submitted returned approved"),
+    "note": _command("committee", "submitted returned approved"),
+    "renew": _command("applicant", "approved expired"),
+    "submit": _command("applicant", "draft returned", "submitted"),
+    "close": _command("applicant", "draft submitted returned approved", "closed"),
+    "return": _command("committee", "submitted", "returned"),
+    "approve": _command("committee", "submitted", "approved"),
+    "reject": _command("committee", "submitted", "rejected"),
+    "revoke": _command("committee", "approved", "revoked"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A request as its applicant and its committee see it. Times are epoch seconds.
+    """A request as those who have to do with it see it. Times are epoch seconds.
 
     :param applicant_name: for people to read; empty if the broker did not tell it.
+    :param use: answers about the use, see :mod:`auth.duo`.
+    :param approvals: of this round, of the ``quorum`` that are needed.
+    :param renews: id of the request that this one continues.
     :param expires_at: end of the grant, if one was made.
+    :param role: of the one who looks.
     :param commands: what the one who looks may do now.
     """
 
@@ -52,13 +74,18 @@ class View:
     applicant: str
     applicant_name: str
     purpose: str
+    use: Mapping[str, Any]
     state: str
     comment: str
+    approvals: int
+    quorum: int
+    renews: str | None
     created_at: int
     submitted_at: int | None
     decided_at: int | None
     updated_at: int
     expires_at: int | None
+    role: Role
     commands: tuple[str, ...]
 
 
@@ -71,7 +98,7 @@ def state(row: AccessRequest, grant: Grant | None, now: int) -> str:
 
 def commands(role: Role, state: str) -> tuple[str, ...]:
     """What ``role`` may do to a request in ``state``."""
-    return tuple(name for name, command in COMMANDS.items() if command.role == role and state in command.states)
+    return tuple(name for name, command in COMMANDS.items() if role in command.roles and state in command.states)
 
 
 def check(name: str, role: Role, state: str) -> None:
@@ -81,30 +108,39 @@ def check(name: str, role: Role, state: str) -> None:
     :raises Conflict: it does not fit ``state``.
     """
     command = COMMANDS[name]
-    if command.role != role:
-        raise Forbidden(f"only the {command.role} may {name} a request")
+    if role not in command.roles:
+        raise Forbidden(f"only {_listed(NAMES[one] for one in NAMES if one in command.roles)} may {name} here")
     if state not in command.states:
-        raise Conflict(f"the request is {state}; {name} needs it to be {' or '.join(sorted(command.states))}")
+        raise Conflict(f"the request is {state}; {name} needs it to be {_listed(sorted(command.states))}")
+
+
+def _listed(words: Iterable[str]) -> str:
+    return " or ".join(words)
 
 
 def view(row: AccessRequest, grant: Grant | None, role: Role, now: int) -> View:
-    """``row`` as ``role`` sees it at ``now``."""
+    """``row`` as ``role`` sees it at ``now``; ``grant`` is the applicant's."""
     present = state(row, grant, now)
     return View(
-        row.id,
-        row.dataset,
-        row.committee,
-        row.applicant,
-        row.applicant_name,
-        row.purpose,
-        present,
-        row.comment,
-        row.created_at,
-        row.submitted_at,
-        row.decided_at,
-        row.updated_at,
-        None if grant is None else grant.expires_at,
-        commands(role, present),
+        id=row.id,
+        dataset=row.dataset,
+        committee=row.committee,
+        applicant=row.applicant,
+        applicant_name=row.applicant_name,
+        purpose=row.purpose,
+        use=row.use,
+        state=present,
+        comment=row.comment,
+        approvals=row.approvals,
+        quorum=row.quorum,
+        renews=row.renews,
+        created_at=row.created_at,
+        submitted_at=row.submitted_at,
+        decided_at=row.decided_at,
+        updated_at=row.updated_at,
+        expires_at=None if grant is None else grant.expires_at,
+        role=role,
+        commands=commands(role, present),
     )
 
 

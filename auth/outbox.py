@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import smtplib
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -56,7 +57,8 @@ class Folder:
 class Smtp:
     """A mail server.
 
-    :param tls: ``starttls`` or ``none`` (only for a server on this machine).
+    :param tls: ``starttls``, ``tls`` from the start, or ``none`` (only for a server on this machine). The server's
+        certificate is verified.
     """
 
     host: str
@@ -71,12 +73,18 @@ class Smtp:
         if "To" not in message:
             log.warning("mail_without_address", mail=key)
             return
-        with smtplib.SMTP(self.host, self.port, timeout=self.timeout) as server:
+        with self._connect() as server:
             if self.tls == "starttls":
-                server.starttls()
+                server.starttls(context=ssl.create_default_context())
             if self.user:
                 server.login(self.user, self.password)
             server.send_message(message)
+
+    def _connect(self) -> smtplib.SMTP:
+        if self.tls == "tls":
+            context = ssl.create_default_context()
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=self.timeout, context=context)
+        return smtplib.SMTP(self.host, self.port, timeout=self.timeout)
 
 
 def put(session: Session, *, recipient: str, address: str, subject: str, body: str, now: int) -> None:

@@ -1,4 +1,4 @@
-"""Tables of keys, committees, requests, grants, audit events, the outbox and used token ids.
+"""Tables of keys, committees, requests and what belongs to them, grants, audit events, the outbox, used token ids.
 
 They refer to data sets by accession and to people by their subject at the broker, never by a foreign key to another
 owner's table. Times are epoch seconds (UTC).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Engine, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Engine, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Document = dict[str, Any]
@@ -37,26 +37,47 @@ class Key(Base):
 
 
 class Committee(Base):
-    """A data access committee. ``id`` is the last part of its URL, the ``source`` of its visas."""
+    """A data access committee. ``id`` is the last part of its URL, the ``source`` of its visas.
+
+    ``quorum`` is how many of its people must approve a request.
+    """
 
     __tablename__ = "auth_committee"
     id: Mapped[str] = mapped_column(primary_key=True)
     title: Mapped[str]
+    quorum: Mapped[int] = mapped_column(default=1)
 
 
 class CommitteeMember(Base):
-    """A person who decides in a committee; ``mail`` is where its requests are announced."""
+    """A person who decides in a committee; ``mail`` is where requests are announced. Chairs keep the seats."""
 
     __tablename__ = "auth_committee_member"
     committee: Mapped[str] = mapped_column(ForeignKey("auth_committee.id"), primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True, index=True)
     mail: Mapped[str] = mapped_column(default="")
+    chair: Mapped[bool] = mapped_column(default=False)
+
+
+class Delegation(Base):
+    """The seat of ``delegator`` is lent to ``delegate`` from ``starts_at`` until before ``ends_at``."""
+
+    __tablename__ = "auth_delegation"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    committee: Mapped[str] = mapped_column(ForeignKey("auth_committee.id"), index=True)
+    delegator: Mapped[str]
+    delegate: Mapped[str] = mapped_column(index=True)
+    mail: Mapped[str] = mapped_column(default="")
+    starts_at: Mapped[int]
+    ends_at: Mapped[int]
 
 
 class AccessRequest(Base):
     """A person's request for a data set. ``submitted_at`` and ``decided_at`` measure the committee's work.
 
-    ``applicant_name`` is what the broker called the person then; empty if it did not say.
+    ``applicant_name`` is what the broker called the person then; empty if it did not say. ``use`` is what the data
+    will be used for, in answers that can be compared with the terms of the data set (:mod:`auth.duo`). ``outcome`` is
+    what the committee decided, whatever became of it later; empty before. ``round`` counts submissions; ``approvals``
+    are those of this round, of the ``quorum`` that it was submitted under. ``renews`` is the request before it.
     """
 
     __tablename__ = "auth_request"
@@ -67,20 +88,95 @@ class AccessRequest(Base):
     applicant_name: Mapped[str] = mapped_column(default="")
     applicant_mail: Mapped[str] = mapped_column(default="")
     purpose: Mapped[str] = mapped_column(Text)
+    use: Mapped[Document] = mapped_column(default=dict)
     state: Mapped[str] = mapped_column(index=True)
+    outcome: Mapped[str] = mapped_column(default="")
     comment: Mapped[str] = mapped_column(Text, default="")
+    round: Mapped[int] = mapped_column(default=0)
+    approvals: Mapped[int] = mapped_column(default=0)
+    quorum: Mapped[int] = mapped_column(default=1)
+    renews: Mapped[str | None] = mapped_column(ForeignKey("auth_request.id"), index=True)
     created_at: Mapped[int]
     submitted_at: Mapped[int | None]
     decided_at: Mapped[int | None]
     updated_at: Mapped[int]
 
 
+class CoMember(Base):
+    """A person who accepted the applicant's invitation and shall have the data too."""
+
+    __tablename__ = "auth_co_member"
+    request: Mapped[str] = mapped_column(ForeignKey("auth_request.id"), primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True, index=True)
+    name: Mapped[str] = mapped_column(default="")
+    mail: Mapped[str] = mapped_column(default="")
+    joined_at: Mapped[int]
+
+
+class Link(Base):
+    """A link in a mail that is good for one click: to approve a request (``subject`` alone may), or to join one.
+
+    ``digest`` is the SHA-256 of the secret in the link. ``round`` is that of the request when it was sent.
+    """
+
+    __tablename__ = "auth_link"
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]  # approve | join
+    request: Mapped[str] = mapped_column(ForeignKey("auth_request.id"), index=True)
+    subject: Mapped[str] = mapped_column(default="")
+    mail: Mapped[str] = mapped_column(default="")
+    round: Mapped[int]
+    expires_at: Mapped[int]
+    used_at: Mapped[int | None]
+
+
+class Vote(Base):
+    """An approval by one person in one seat, in one round of a request; ``days`` is the life of the grant it allows."""
+
+    __tablename__ = "auth_vote"
+    request: Mapped[str] = mapped_column(ForeignKey("auth_request.id"), primary_key=True)
+    round: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seat: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str]
+    days: Mapped[int]
+    at: Mapped[int]
+
+
+class Comment(Base):
+    """A remark on a request; ``internal`` ones are the committee's alone."""
+
+    __tablename__ = "auth_comment"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    request: Mapped[str] = mapped_column(ForeignKey("auth_request.id"), index=True)
+    author: Mapped[str]
+    author_name: Mapped[str] = mapped_column(default="")
+    text: Mapped[str] = mapped_column(Text)
+    internal: Mapped[bool]
+    at: Mapped[int]
+
+
+class Attachment(Base):
+    """A document of a request, kept as a row: no path is ever made of its name, nothing in it is ever unpacked."""
+
+    __tablename__ = "auth_attachment"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    request: Mapped[str] = mapped_column(ForeignKey("auth_request.id"), index=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    size: Mapped[int]  # bytes
+    sha256: Mapped[str]
+    content: Mapped[bytes] = mapped_column(deferred=True)
+    added_by: Mapped[str]
+    at: Mapped[int]
+
+
 class Grant(Base):
     """A right to a data set. In force until ``expires_at``, or until it is revoked; ``jti`` is that of its visas."""
 
     __tablename__ = "auth_grant"
+    __table_args__ = (UniqueConstraint("request", "subject"),)
     jti: Mapped[str] = mapped_column(primary_key=True)
-    request: Mapped[str] = mapped_column(ForeignKey("auth_request.id"), unique=True)
+    request: Mapped[str] = mapped_column(ForeignKey("auth_request.id"))
     dataset: Mapped[str] = mapped_column(index=True)
     committee: Mapped[str]
     subject: Mapped[str] = mapped_column(index=True)

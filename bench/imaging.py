@@ -21,7 +21,7 @@ from pathlib import Path
 from bench.figure import Figure, PeerAbsent
 
 CACHE = Path(tempfile.gettempdir()) / "gsanode-bench-imaging"
-SLICES, QUICK_SLICES = 800, 300
+SLICES, QUICK_SLICES, SERIES = 800, 300, 200  # slices; and of one series
 COPIED = 1 << 20
 
 
@@ -43,7 +43,11 @@ def prepare(seed: int) -> None:
         data.SeriesDescription = "Thorax 1.25mm Vandersloot 2004-01-19"
         noise = hashlib.shake_256(str(seed).encode()).digest(512 * 512 * 2)
         for number in range(SLICES):
-            data.InstanceNumber = str(number + 1)
+            series, place = divmod(number, SERIES)
+            data.SeriesInstanceUID, data.SeriesNumber = f"1.2.826.0.1.3680043.9.{seed}.0.{series}", str(series + 1)
+            data.InstanceNumber, data.SliceLocation = str(place + 1), f"{place * 1.25:.2f}"
+            data.ImagePositionPatient = ["-158.1", "-179", f"{place * 1.25:.2f}"]
+            data.ContentTime, data.XRayTubeCurrent = f"10{place // 60 % 60:02d}{place % 60:02d}", str(120 + place % 40)
             uid = UID(f"1.2.826.0.1.3680043.9.{seed}.{number + 1}")
             data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = uid
             data.PixelData = noise[number * 2 :] + noise[: number * 2]
@@ -75,7 +79,7 @@ def run(*, quick: bool, seed: int) -> list[Figure]:
 
 
 def _slices(seed: int) -> Path:
-    return CACHE / f"ct-{seed}"
+    return CACHE / f"series-{seed}"
 
 
 def _link(origin: Path, folder: Path, slices: int) -> None:

@@ -53,20 +53,24 @@ class Charset:
         """The bytes of a text that was decoded with ``codec``."""
         if codec:
             return text.encode(codec, errors="replace")
-        from pydicom.charset import convert_encodings, encode_string
+        from pydicom.charset import encode_string
 
-        return bytes(encode_string(text, convert_encodings(list(self.terms))))
+        return bytes(encode_string(text, self._encodings()))
 
     def _extended(self, raw: bytes) -> str:
         """Code extensions by escape sequences (PS3.5 6.1.2.5)."""
+        from pydicom.charset import decode_bytes
+
+        try:
+            return str(decode_bytes(raw, self._encodings(), set(DELIMITERS)))
+        except (LookupError, UnicodeError):
+            return "\ufffd"
+
+    def _encodings(self) -> list[str]:
         import warnings
 
-        from pydicom.charset import convert_encodings, decode_bytes
+        from pydicom.charset import convert_encodings
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                encodings = convert_encodings(list(self.terms))
-                return str(decode_bytes(raw, encodings, set(DELIMITERS)))
-            except (LookupError, UnicodeError):
-                return "\ufffd"
+            warnings.simplefilter("ignore")  # terms that are none: the first character set is taken
+            return list(convert_encodings(list(self.terms)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,8 @@ from adapters.deid.known import Known
 from adapters.deid.marks import marks
 from adapters.deid.meta import OUR_CLASS, OUR_NAME
 from adapters.deid.objects import Order, Read, Written, look_at, place
-from adapters.deid.output import written
 from adapters.deid.private import Basis, Keeper, declared_safe
-from adapters.deid.rewrite import private_action
+from adapters.deid.rewrite import Kept, private_action
 from adapters.deid.rules import Action, PrivateTag, Profile
 from adapters.deid.values import STRINGS, Subject
 from adapters.deid.walker import PIXEL_DATA
@@ -50,7 +50,7 @@ UNREADABLE = (
 
 
 def read(path: Path, profile: Profile) -> Read:
-    """See :func:`adapters.deid.objects.read`."""
+    """See :meth:`adapters.deid.objects.Reader.read`."""
     data = _load(path, profile)
     facts = facts_of(data)
     facts.check(profile)
@@ -63,8 +63,8 @@ def read(path: Path, profile: Profile) -> Read:
     return Read(facts, known)
 
 
-def deidentify(path: Path, order: Order, subject: Subject, known: Known) -> Written:
-    """See :func:`adapters.deid.objects.deidentify`."""
+def deidentify(path: Path, order: Order, subject: Subject, known: Known) -> tuple[Written, Kept]:
+    """See :meth:`adapters.deid.objects.Writer.write`; with the private elements kept."""
     data = _load(path, subject.profile)
     facts = facts_of(data)
     facts.check(subject.profile)
@@ -73,14 +73,15 @@ def deidentify(path: Path, order: Order, subject: Subject, known: Known) -> Writ
     rewriter.rewrite(data)
     for tag, (vr, value) in marks(subject.profile, pixels=facts.pixels is not None).items():
         data[tag] = _marked(tag, vr, value)
-    target = place(facts, subject)
-    _set_meta(data, facts["sop_class"], target.stem)
+    instance = subject.keyed.uid(facts["sop_instance"])
+    _set_meta(data, facts["sop_class"], instance)
     buffer = BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data.save_as(buffer, enforce_file_format=False)
-    digest = written(order.out / target, b"", [buffer.getvalue()], lambda sha256: order.claim(target.stem, sha256))
-    return Written(target, digest, rewriter.kept)
+    target = place(facts, subject)
+    digest = order.out.written(target, [buffer.getvalue()], partial(order.claim, instance))
+    return Written(target, digest, instance), rewriter.kept
 
 
 def _load(path: Path, profile: Profile) -> FileDataset:
@@ -170,7 +171,7 @@ class Rewriter:
         self._subject = subject
         self._keeper = keeper
         self._order = "<" if data.original_encoding[1] else ">"
-        self.kept: Counter[tuple[Basis, PrivateTag]] = Counter()
+        self.kept: Kept = Counter()
 
     def rewrite(self, data: Dataset, *, dummy: bool = False) -> None:
         """Apply the rules to every element; with ``dummy`` nothing of its own is left."""

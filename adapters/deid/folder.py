@@ -13,9 +13,10 @@ from pathlib import Path
 from adapters.deid.errors import Reason, Refused
 from adapters.deid.identity import Keyed
 from adapters.deid.ledger import Entry, Ledger, Stamp
-from adapters.deid.objects import Look, Order, deidentify, read
-from adapters.deid.private import Basis
-from adapters.deid.rules import PrivateTag, Profile
+from adapters.deid.objects import Look, Order, Reader, Writer
+from adapters.deid.output import Output
+from adapters.deid.rewrite import Kept
+from adapters.deid.rules import Profile
 from adapters.deid.text import Cleaner
 from adapters.deid.values import Subject
 
@@ -39,7 +40,7 @@ class Run:
 
     :ivar accessions: accession of an individual by patient id.
     :ivar private: folder for the ledger and the list of refused files; both name originals.
-    :ivar look: see :func:`~adapters.deid.objects.deidentify`.
+    :ivar look: see :class:`~adapters.deid.objects.Order`.
     """
 
     folder: Path
@@ -58,7 +59,7 @@ class Outcome:
 
     passed: int
     refused: Counter[str]
-    kept: Counter[tuple[Basis, PrivateTag]]
+    kept: Kept
 
 
 def deidentify_folder(run: Run) -> Outcome:
@@ -72,9 +73,11 @@ def deidentify_folder(run: Run) -> Outcome:
     ledger = Ledger(run.private / "ledger.sqlite", settings | {"key check": run.keyed.uid("key check")})
     try:
         _read_all(run, ledger)
-        kept: Counter[tuple[Basis, PrivateTag]] = Counter()
+        kept: Kept = Counter()
+        output = Output(run.out)
         for study, patients in ledger.studies():
-            _study(run, ledger, study, patients, kept)
+            _study(run, ledger, output, study, patients, kept)
+        output.settle()
         ledger.commit()
         _report(run, ledger)
         return Outcome(*ledger.counts(), kept)
@@ -83,40 +86,42 @@ def deidentify_folder(run: Run) -> Outcome:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Everything below the folder that is no folder; links are not entered."""
-    waiting = [folder]
+    """Everything below the folder that is no folder, by its path there; links are not entered."""
+    waiting = [(str(folder), "")]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
+        place, prefix = waiting.pop()
+        with os.scandir(place) as entries:
             for entry in sorted(entries, key=lambda e: e.name):
                 if entry.is_dir(follow_symlinks=False):
-                    waiting.append(Path(entry.path))
+                    waiting.append((entry.path, f"{prefix}{entry.name}/"))
                 else:
-                    yield os.fsencode(os.path.relpath(entry.path, folder)).decode("utf-8", "backslashreplace"), entry
+                    yield os.fsencode(prefix + entry.name).decode("utf-8", "backslashreplace"), entry
 
 
 def _read_all(run: Run, ledger: Ledger) -> None:
     run.progress.found(sum(1 for _ in _files(run.folder)))
+    reader = Reader(run.profile)
     for number, (path, entry) in enumerate(_files(run.folder), 1):
         status = entry.stat(follow_symlinks=False)
         stamp = Stamp(status.st_size, status.st_mtime_ns)
         if ledger.stamp(path) != stamp:
-            _read_one(run, ledger, path, stamp)
+            _read_one(reader, ledger, path, entry.path, stamp)
         run.progress.done("read")
         if number % COMMITTED == 0:
             ledger.commit()
     ledger.commit()
 
 
-def _read_one(run: Run, ledger: Ledger, path: str, stamp: Stamp) -> None:
+def _read_one(reader: Reader, ledger: Ledger, path: str, place: str, stamp: Stamp) -> None:
     try:
-        found = read(run.folder / path, run.profile)
+        found = reader.read(place)
     except Refused as refused:
         ledger.refused(path, stamp, refused.reason.value, refused.detail)
         return
     ledger.read(Entry(path, found.facts["study"], found.facts["patient"]), stamp, found.known)
 
 
-def _study(run: Run, ledger: Ledger, study: str, patients: list[str], kept: Counter[tuple[Basis, PrivateTag]]) -> None:
+def _study(run: Run, ledger: Ledger, output: Output, study: str, patients: list[str], kept: Kept) -> None:
     waiting = ledger.waiting(study)
     if not waiting:
         return
@@ -128,17 +133,18 @@ def _study(run: Run, ledger: Ledger, study: str, patients: list[str], kept: Coun
         return
     known = ledger.known(study)
     subject = Subject(run.profile, run.keyed, run.accessions[patients[0]], Cleaner(known))
-    order = Order(run.out, partial(_claim, ledger), run.look)
+    writer = Writer(Order(output, partial(_claim, ledger), run.look), subject, known)
     for number, (path, stamp) in enumerate(waiting, 1):
         try:
-            written = deidentify(run.folder / path, order, subject, known)
-            ledger.passed(path, written.path, written.sha256)
-            kept.update(written.kept)
+            written = writer.write(run.folder / path)
+            ledger.passed(path, written.path, written.instance, written.sha256)
         except Refused as refused:
             ledger.refused(path, stamp, refused.reason.value, refused.detail)
         run.progress.done("written")
         if number % COMMITTED == 0:
+            output.settle()
             ledger.commit()
+    kept.update(writer.kept)
 
 
 def _refusal(run: Run, patients: list[str]) -> Refused | None:

@@ -1,22 +1,16 @@
-"""One file on the byte path: walked, its identifying values gathered, and what is written in its place."""
+"""One object on the byte path: its elements as they stand in the file, and what they say."""
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryFile
 
 from adapters.deid import vr as representations
 from adapters.deid.charset import Charset
 from adapters.deid.errors import Reason, Refused
 from adapters.deid.facts import TAGS, Facts
 from adapters.deid.known import Known
-from adapters.deid.meta import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE, RLE, read_meta, syntax_of
+from adapters.deid.opening import Body
 from adapters.deid.private import declared_safe
 from adapters.deid.rules import PrivateTag, Profile
 from adapters.deid.source import Source
@@ -24,31 +18,33 @@ from adapters.deid.values import STRINGS
 from adapters.deid.walker import PIXEL_DATA, UNDEFINED, Element, Item, Walker
 
 CHARACTER_SET = 0x00080005
-INFLATED_AT_ONCE = 1 << 18
+DECLARED_SAFE = 0x00080300
 BITS_OF_NUMBERS = {"US": "<H", "UL": "<I"}
-
-
-class BigEndian(Exception):
-    """The file is big endian, which the byte path does not read."""
+NOTHING = Facts({}, None)
 
 
 class Instance:
-    """A file that was walked.
+    """The elements of a file that are looked at: all, or those in which it differs from files that were.
 
     :ivar source: where the places of the elements count: the file, or its inflated data set.
+    :param outer: character set around the elements.
+    :param beside: what the elements say that are not looked at.
     """
 
-    def __init__(self, source: Source, root: Item, syntax: str, profile: Profile) -> None:
+    def __init__(
+        self, source: Source, root: Item, profile: Profile, outer: Charset | None = None, beside: Facts = NOTHING
+    ) -> None:
         self.source = source
         self.root = root
-        self.syntax = syntax
         self.profile = profile
+        self.outer = outer or Charset()
+        self._beside = beside
+        self._most = profile.limit("text")
 
     def facts(self) -> Facts:
         """What decides about the object."""
-        texts: dict[str, str] = {}
-        pixels: int | None = None
-        overlay = False
+        texts = dict(self._beside.texts)
+        pixels, overlay = self._beside.pixels, self._beside.embedded_overlay
         for element in self.root.elements:
             name = TAGS.get(element.tag)
             if name:
@@ -62,7 +58,7 @@ class Instance:
     def known(self) -> Known:
         """Identifying values of this file."""
         known = Known()
-        for element, charset in self._all(self.root, Charset()):
+        for element, charset in self._all(self.root, self.outer):
             if not element.tag >> 16 & 1 and element.vr in STRINGS and element.items is None:
                 known.note(self.profile, element.tag, element.vr, charset.decode(self.raw(element))[0])
         return known
@@ -71,7 +67,7 @@ class Instance:
         """Private elements that (0008,0300) declares safe."""
         found: set[PrivateTag] = set()
         for element in self.root.elements:
-            if element.tag == 0x00080300:
+            if element.tag == DECLARED_SAFE:
                 for item in element.items or []:
                     found.update(self._declared(item))
         return frozenset(found)
@@ -93,7 +89,7 @@ class Instance:
 
         :raises Refused: if a text is too long to be looked at.
         """
-        if element.length > self.profile.limit("text"):
+        if element.length > self._most:
             raise Refused(Reason.TOO_LARGE, f"value at byte {element.value} is too long to be cleaned")
         return self.source.read(element.value, element.length)
 
@@ -122,61 +118,13 @@ class Instance:
                 yield from self._all(inner, charset)
 
 
-@contextmanager
-def opened(path: Path, profile: Profile) -> Iterator[Instance]:
-    """A file, walked. Links are not followed.
+def walked(body: Body, profile: Profile) -> Instance:
+    """The instance in a file, every element found.
 
-    :raises Refused: if it is not DICOM, damaged, or of a transfer syntax that is not taken in.
-    :raises BigEndian: if it is big endian.
+    :raises Refused: if the data set is damaged, or larger than allowed.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise Refused(Reason.LINK if path.is_symlink() else Reason.DAMAGED, error.strerror or "") from error
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused(Reason.NOT_DICOM, "no file with bytes in it")
-        source = Source(file.fileno())
-        meta, start = read_meta(source)
-        syntax = syntax_of(meta)
-        if syntax == EXPLICIT_BIG:
-            raise BigEndian
-        if syntax != DEFLATED:
-            yield _walked(source, start, syntax, profile)
-            return
-        with TemporaryFile() as inflated:
-            for piece in _inflated(source, start, profile.limit("inflated")):
-                inflated.write(piece)
-            inflated.flush()
-            yield _walked(Source(inflated.fileno()), 0, syntax, profile)
-
-
-def _walked(source: Source, start: int, syntax: str, profile: Profile) -> Instance:
-    walker = Walker(source, profile.limit("elements"), profile.limit("depth"))
-    return Instance(source, walker.data_set(start, implicit=syntax == IMPLICIT_LITTLE), syntax, profile)
-
-
-def _inflated(source: Source, start: int, most: int) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    total = 0
-    for piece in source.chunks(start, source.size):
-        while piece and not inflater.eof:
-            try:
-                out = inflater.decompress(piece, INFLATED_AT_ONCE)
-            except zlib.error as error:
-                raise Refused(Reason.DAMAGED, "the deflated data set cannot be inflated") from error
-            total += len(out)
-            if total > most:
-                raise Refused(Reason.TOO_LARGE, f"inflates to more than {most} bytes")
-            yield out
-            piece = inflater.unconsumed_tail
-    if not inflater.eof:
-        raise Refused(Reason.DAMAGED, "the deflated data set is cut off")
-
-
-def is_encapsulated(syntax: str) -> bool:
-    """Whether pixel data of the transfer syntax is compressed."""
-    return syntax == RLE or syntax.startswith("1.2.840.10008.1.2.4.")
+    walker = Walker(body.source, profile.limit("elements"), profile.limit("depth"))
+    return Instance(body.source, walker.data_set(body.start, implicit=body.implicit), profile)
 
 
 def text_padding(vr: str) -> bytes:

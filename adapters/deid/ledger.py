@@ -90,10 +90,10 @@ class Ledger:
             (path, *stamp, reason, detail),
         )
 
-    def passed(self, path: str, written: Path, sha256: str) -> None:
+    def passed(self, path: str, written: str, instance: str, sha256: str) -> None:
         """A file was passed on as ``written`` (relative to the output)."""
         query = "update file set written = ?, instance = ?, sha256 = ? where path = ?"
-        self._db.execute(query, (str(written), written.stem, sha256, path))
+        self._db.execute(query, (written, instance, sha256, path))
 
     def digest(self, instance: str) -> str | None:
         """Digest of the object that was passed on under a SOP Instance UID."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from adapters.deid.errors import Reason, Refused
 from adapters.deid.facts import Facts
-from adapters.deid.instance import BigEndian, Instance, opened
+from adapters.deid.instance import Instance, walked
 from adapters.deid.known import Known
 from adapters.deid.meta import DEFLATED, write_meta
-from adapters.deid.output import deflated, stretches, written
-from adapters.deid.private import Basis, Keeper
-from adapters.deid.rewrite import Rewriter
-from adapters.deid.rules import PrivateTag, Profile
+from adapters.deid.opening import BigEndian, Body, opened
+from adapters.deid.output import Bytes, Output, deflated
+from adapters.deid.private import Keeper
+from adapters.deid.rewrite import Kept, Piece, Recipe, Rewriter, followed, recipe, whole
+from adapters.deid.rules import Profile
+from adapters.deid.template import Templates
 from adapters.deid.values import Subject
 
 Claim = Callable[[str, str], None]  # new SOP Instance UID and digest: raises Refused if the UID is another object's
@@ -24,36 +28,55 @@ Look = Callable[[Path, Facts], str | None]  # why the pixels may not be passed o
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An object that was passed on: its place below the output, its digest, and the private elements kept."""
+    """An object that was passed on: its place below the output, its digest, and its SOP Instance UID."""
 
-    path: Path
+    path: str
     sha256: str
-    kept: Counter[tuple[Basis, PrivateTag]]
+    instance: str
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What one look at a file tells: enough to know whose it is and what to take out of the texts of its study."""
+    """What one look at a file tells: whose it is, and what to take out of the texts of its study.
+
+    :ivar known: identifying values; those that equal a value of the file before are not told again.
+    """
 
     facts: Facts
     known: Known
 
 
-def read(path: Path, profile: Profile) -> Read:
-    """Look at a file.
+class Reader:
+    """Looks at files, one after the other."""
 
-    :raises Refused: if it cannot be passed on.
-    """
-    try:
-        with opened(path, profile) as instance:
-            facts = instance.facts()
-            facts.check(profile)
-            return Read(facts, instance.known())
-    except BigEndian:
-        from adapters.deid import dataset
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._templates = Templates()
 
-        found = dataset.read(path, profile)
-        return Read(found.facts, found.known)
+    def read(self, path: Path | str) -> Read:
+        """Look at a file.
+
+        :raises Refused: if it cannot be passed on.
+        """
+        try:
+            with opened(path, self._profile) as body:
+                return self._read(body)
+        except BigEndian:
+            from adapters.deid import dataset
+
+            found = dataset.read(Path(path), self._profile)
+            return Read(found.facts, found.known)
+
+    def _read(self, body: Body) -> Read:
+        instance = self._templates.fit(body)
+        alike = instance is not None
+        instance = instance or walked(body, self._profile)
+        facts = instance.facts()
+        facts.check(self._profile)
+        found = Read(facts, instance.known())
+        if not alike:
+            self._templates.learn(instance)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,39 +86,102 @@ class Order:
     :ivar look: looks for text in pixels; without it an object whose pixels must be looked at is refused.
     """
 
-    out: Path
+    out: Output
     claim: Claim
     look: Look | None = None
 
 
-def deidentify(path: Path, order: Order, subject: Subject, known: Known) -> Written:
-    """De-identify one file into ``out/ACCESSION/STUDY/SERIES/INSTANCE.dcm``.
+class Writer:
+    """De-identifies the files of one study.
 
     :param known: identifying values of the whole study.
-    :raises Refused: if the object cannot be passed on; then nothing is written.
     """
-    try:
-        with opened(path, subject.profile) as instance:
-            return _by_bytes(instance, path, order, subject, known)
-    except BigEndian:
-        from adapters.deid import dataset
 
-        return dataset.deidentify(path, order, subject, known)
+    def __init__(self, order: Order, subject: Subject, known: Known) -> None:
+        self._order = order
+        self._subject = subject
+        self._profile = subject.profile
+        self._known = known
+        self._templates = Templates()
+        self._keeper = Keeper(subject.profile, known)
+        self._recipe = Recipe((), Counter(), frozenset())
+        self._alike = 0  # files written by the recipe
+        self._kept: Kept = Counter()
 
+    @property
+    def kept(self) -> Kept:
+        """Private elements kept in the files written so far, counted."""
+        self._count()
+        return self._kept
 
-def _by_bytes(instance: Instance, path: Path, order: Order, subject: Subject, known: Known) -> Written:
-    facts = instance.facts()
-    facts.check(subject.profile)
-    look_at(path, facts, subject.profile, order.look)
-    rewriter = Rewriter(instance, subject, Keeper(subject.profile, known, instance.declared()))
-    pieces = rewriter.pieces(pixels=facts.pixels is not None)
-    body: Iterable[bytes] = stretches(instance.source, pieces)
-    if instance.syntax == DEFLATED:
-        body = deflated(body)
-    target = place(facts, subject)
-    header = write_meta(facts["sop_class"], target.stem, instance.syntax)
-    digest = written(order.out / target, header, body, lambda sha256: order.claim(target.stem, sha256))
-    return Written(target, digest, rewriter.kept)
+    def write(self, path: Path | str) -> Written:
+        """De-identify one file into ``ACCESSION/STUDY/SERIES/INSTANCE.dcm``.
+
+        :raises Refused: if the object cannot be passed on; then nothing is written.
+        """
+        try:
+            with opened(path, self._profile) as body:
+                alike = self._templates.fit(body)
+                return self._again(alike, body, path) if alike else self._anew(body, path)
+        except BigEndian:
+            from adapters.deid import dataset
+
+            written, kept = dataset.deidentify(Path(path), self._order, self._subject, self._known)
+            self._kept.update(kept)
+            return written
+
+    def _again(self, instance: Instance, body: Body, path: Path | str) -> Written:
+        """A file like the one before: its loose elements are judged, the others known."""
+        facts = self._checked(instance, path)
+        rewriter = Rewriter(instance, self._subject, self._keeper, self._recipe.blocks)
+        written = self._written(body, facts, followed(self._recipe, rewriter.outputs()))
+        self._kept.update(rewriter.kept)
+        self._alike += 1
+        return written
+
+    def _anew(self, body: Body, path: Path | str) -> Written:
+        """A file unlike the one before: every element is judged."""
+        instance = walked(body, self._profile)
+        facts = self._checked(instance, path)
+        keeper = Keeper(self._profile, self._known, instance.declared())
+        rewriter = Rewriter(instance, self._subject, keeper)
+        outputs = rewriter.outputs()
+        pixels = facts.pixels is not None
+        written = self._written(body, facts, whole(instance, outputs, pixels=pixels))
+        self._kept.update(rewriter.kept)
+        template = self._templates.learn(instance)
+        loose = template.fit(body)
+        if loose is not None:
+            again = Rewriter(loose, self._subject, keeper)
+            again.outputs()
+            self._count()
+            self._keeper = keeper
+            self._recipe = recipe(instance, outputs, template.loose, rewriter.kept - again.kept, pixels=pixels)
+        return written
+
+    def _count(self) -> None:
+        for name, count in self._recipe.kept.items():
+            self._kept[name] += count * self._alike
+        self._alike = 0
+
+    def _checked(self, instance: Instance, path: Path | str) -> Facts:
+        facts = instance.facts()
+        facts.check(self._profile)
+        look_at(Path(path), facts, self._profile, self._order.look)
+        return facts
+
+    def _written(self, body: Body, facts: Facts, pieces: list[Piece]) -> Written:
+        target = place(facts, self._subject)
+        uid = self._subject.keyed.uid(facts["sop_instance"])
+        header = write_meta(facts["sop_class"], uid, body.syntax)
+        stretches = self._order.out.stretches
+        stream: Iterable[Bytes] = (
+            chain((header,), deflated(stretches(body.source, pieces)))
+            if body.syntax == DEFLATED
+            else stretches(body.source, [header, *pieces])
+        )
+        digest = self._order.out.written(target, stream, partial(self._order.claim, uid))
+        return Written(target, digest, uid)
 
 
 def look_at(path: Path, facts: Facts, profile: Profile, look: Look | None) -> None:
@@ -110,8 +196,7 @@ def look_at(path: Path, facts: Facts, profile: Profile, look: Look | None) -> No
         raise Refused(Reason.TEXT_IN_PIXELS, found)
 
 
-def place(facts: Facts, subject: Subject) -> Path:
+def place(facts: Facts, subject: Subject) -> str:
     """Where an object lies below the output; no original UID or name is in it."""
     uid = subject.keyed.uid
-    names = (uid(facts["study"]), uid(facts["series"]), f"{uid(facts['sop_instance'])}.dcm")
-    return Path(subject.accession, *names)
+    return f"{subject.accession}/{uid(facts['study'])}/{uid(facts['series'])}/{uid(facts['sop_instance'])}.dcm"

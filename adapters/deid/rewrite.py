@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from adapters.deid.charset import Charset
@@ -16,47 +17,52 @@ from adapters.deid.values import STRINGS, Subject
 from adapters.deid.vr import LONG
 from adapters.deid.walker import UNDEFINED, Element, Item
 
+Kept: TypeAlias = "Counter[tuple[Basis, PrivateTag]]"
 Piece: TypeAlias = bytes | tuple[int, int]  # bytes to write, or a stretch of the source
 ITEM = struct.Struct("<HHI")
 ITEM_END = ITEM.pack(0xFFFE, 0xE00D, 0)
 SEQUENCE_END = ITEM.pack(0xFFFE, 0xE0DD, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What becomes of every file of a template: bytes to write, and tags whose elements are judged in each file.
+
+    :ivar kept: private elements that are kept in every file.
+    :ivar blocks: tags of creators of which each file keeps an element.
+    """
+
+    steps: tuple[bytes | int, ...]
+    kept: Kept
+    blocks: frozenset[int]
+
+
 class Rewriter:
     """Rewrites one object for one subject.
 
+    :param blocks: creators that stay, whatever becomes of the elements that are looked at.
     :ivar kept: private elements that were kept, counted by basis, creator and tag.
     """
 
-    def __init__(self, instance: Instance, subject: Subject, keeper: Keeper) -> None:
+    def __init__(
+        self, instance: Instance, subject: Subject, keeper: Keeper, blocks: frozenset[int] = frozenset()
+    ) -> None:
         self._instance = instance
         self._subject = subject
         self._profile = subject.profile
         self._keeper = keeper
-        self.kept: Counter[tuple[Basis, PrivateTag]] = Counter()
+        self._blocks = blocks
+        self.kept: Kept = Counter()
 
-    def pieces(self, *, pixels: bool) -> list[Piece]:
-        """The whole data set, with what it says about its de-identification (PS3.15 E.1.1).
+    def outputs(self) -> dict[int, Sequence[Piece]]:
+        """What is written for the elements of the top level, by tag; what is removed has no entry."""
+        return dict(self._elements(self._instance.root, self._instance.outer, self._blocks))
 
-        :param pixels: whether the pixel data holds no text.
-        """
-        root = self._instance.root
-        new = marks(self._profile, pixels=pixels)
-        pieces: list[Piece] = []
-        waiting = sorted(new.items(), reverse=True)
-        for tag, piece in self._elements(root, Charset()):
-            while waiting and waiting[-1][0] <= tag:
-                mark = waiting.pop()
-                _add(pieces, [_marked(mark[0], mark[1], root.implicit)])
-            if tag not in new:
-                _add(pieces, piece)
-        for tag, (vr, value) in reversed(waiting):
-            _add(pieces, [_marked(tag, (vr, value), root.implicit)])
-        return pieces
-
-    def _elements(self, item: Item, outer: Charset) -> list[tuple[int, Sequence[Piece]]]:
+    def _elements(
+        self, item: Item, outer: Charset, blocks: frozenset[int] = frozenset()
+    ) -> list[tuple[int, Sequence[Piece]]]:
         charset = self._instance.charset(item, outer)
-        private = self._private(item, charset) if any(e.tag >> 16 & 1 for e in item.elements) else {}
+        private = self._private(item, charset, blocks) if any(e.tag >> 16 & 1 for e in item.elements) else {}
         action, span = self._profile.action, Action.KEEP
         out: list[tuple[int, Sequence[Piece]]] = []
         for element in item.elements:
@@ -126,11 +132,11 @@ class Rewriter:
                 out.append((element.tag, found))
         return out
 
-    def _private(self, item: Item, charset: Charset) -> dict[int, Sequence[Piece]]:
+    def _private(self, item: Item, charset: Charset, blocks: frozenset[int]) -> dict[int, Sequence[Piece]]:
         """The private elements that stay, and the creators of their blocks."""
         creators = {e.tag: e for e in item.elements if e.tag >> 16 & 1 and 0x10 <= e.tag & 0xFFFF <= 0xFF}
         names = {tag: self._creator(element) for tag, element in creators.items()}
-        kept: dict[int, Sequence[Piece]] = {}
+        kept: dict[int, Sequence[Piece]] = {tag: ((e.start, e.end),) for tag, e in creators.items() if tag in blocks}
         for element in item.elements:
             if not element.tag >> 16 & 1:
                 continue
@@ -163,6 +169,58 @@ class Rewriter:
             return ((element.start, element.end),)
         self.kept[basis, tag] += 1
         return self._standard(element, private_action(element.vr), charset, implicit)
+
+
+def whole(instance: Instance, outputs: dict[int, Sequence[Piece]], *, pixels: bool) -> list[Piece]:
+    """The whole data set, with what it says about its de-identification (PS3.15 E.1.1).
+
+    :param pixels: whether there is pixel data, and no text in it.
+    """
+    marked = outputs | _marks(instance, pixels=pixels)
+    pieces: list[Piece] = []
+    for tag in sorted(marked):
+        _add(pieces, marked[tag])
+    return pieces
+
+
+def recipe(
+    instance: Instance, outputs: dict[int, Sequence[Piece]], loose: frozenset[int], kept: Kept, *, pixels: bool
+) -> Recipe:
+    """What every file gets that equals ``instance`` in all but its loose elements.
+
+    :param kept: private elements outside the loose ones that are kept.
+    """
+    marks = _marks(instance, pixels=pixels)
+    marked = outputs | marks
+    steps: list[bytes | int] = []
+    for tag in sorted(marked.keys() | loose):
+        if tag in loose and tag not in marks:
+            steps.append(tag)
+            continue
+        written = b"".join(p if isinstance(p, bytes) else instance.source.read(p[0], p[1] - p[0]) for p in marked[tag])
+        if steps and isinstance(steps[-1], bytes):
+            steps[-1] += written
+        else:
+            steps.append(written)
+    stable = (tag for tag in outputs if tag >> 16 & 1 and tag & 0xFFFF > 0xFF and tag not in loose)
+    return Recipe(tuple(steps), kept, frozenset(tag & 0xFFFF0000 | tag >> 8 & 0xFF for tag in stable))
+
+
+def followed(recipe: Recipe, outputs: dict[int, Sequence[Piece]]) -> list[Piece]:
+    """The whole data set of a file, by its recipe and what is written for its loose elements."""
+    pieces: list[Piece] = []
+    for step in recipe.steps:
+        if isinstance(step, bytes):
+            pieces.append(step)
+        else:
+            _add(pieces, outputs.get(step, ()))
+    return pieces
+
+
+def _marks(instance: Instance, *, pixels: bool) -> dict[int, Sequence[Piece]]:
+    implicit = instance.root.implicit
+    new = marks(instance.profile, pixels=pixels)
+    return {tag: (_marked(tag, mark, implicit),) for tag, mark in new.items()}
 
 
 def private_action(vr: str) -> Action:

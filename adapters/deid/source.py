@@ -12,11 +12,11 @@ COPIED = 1 << 20  # bytes copied at a time
 
 
 class Source:
-    """A file opened for reading; places are 0-based byte offsets."""
+    """A file of ``size`` bytes opened for reading; places are 0-based byte offsets."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, size: int) -> None:
         self.descriptor = descriptor
-        self.size = os.fstat(descriptor).st_size
+        self.size = size
         self.head = os.pread(descriptor, WINDOW, 0)
 
     def window(self, start: int) -> tuple[bytes, int]:
@@ -37,12 +37,16 @@ class Source:
             raise Refused(Reason.DAMAGED, f"cut off at byte {start + len(found)}")
         return found
 
-    def chunks(self, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from ``start`` to before ``end``, a piece at a time."""
-        if end <= len(self.head):
-            yield self.head[start:end] if end - start != len(self.head) else self.head
-            return
+    def chunks(self, start: int, end: int, buffer: memoryview | None = None) -> Iterator[bytes | memoryview]:
+        """The bytes from ``start`` to before ``end``, a piece at a time.
+
+        :param buffer: where pieces are read to; a piece is then valid until the next one is asked for.
+        :raises Refused: if the file ends before.
+        """
+        buffer = buffer or memoryview(bytearray(min(COPIED, max(end - start, 1))))
         while start < end:
-            piece = self.read(start, min(COPIED, end - start))
-            yield piece
-            start += len(piece)
+            read = os.preadv(self.descriptor, [buffer[: end - start]], start)
+            if not read:
+                raise Refused(Reason.DAMAGED, f"cut off at byte {start}")
+            yield buffer[:read]
+            start += read

@@ -21,6 +21,7 @@ DUMMIES = {
     "UR": "about:blank",
 }
 DUMMY = "ANONYMIZED"
+STANDARD_ROOT = "1.2.840.10008."
 MANY = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN", "SH", "TM", "UC", "UI"})  # values by backslash
 LITERAL = {
     "AS": re.compile(r"\d{3}[DWMY]"),
@@ -83,7 +84,8 @@ class Subject:
         return "\\".join(self._uid(value.strip()) for value in text.split("\\"))
 
     def _uid(self, uid: str) -> str:
-        return uid if not uid or uid in standard_uids() else self.keyed.uid(uid)
+        standard = not uid or (uid.startswith(STANDARD_ROOT) and uid in standard_uids())
+        return uid if standard else self.keyed.uid(uid)
 
 
 @cache

@@ -74,7 +74,7 @@ class Walker:
         creators: dict[int, str] = {}
         last = -1
         while at < end:
-            element = self._element(at, end, implicit, depth, creators)
+            element = self.element(at, end, implicit, depth, creators)
             if element.tag == ITEM_END and delimited:
                 return elements, element.end
             if element.tag <= last or element.tag >= 0xFFFE0000:
@@ -85,7 +85,12 @@ class Walker:
             raise Refused(Reason.DAMAGED, f"item without its end at byte {at}")
         return elements, at
 
-    def _element(self, at: int, end: int, implicit: bool, depth: int, creators: dict[int, str]) -> Element:
+    def element(self, at: int, end: int, implicit: bool, depth: int, creators: dict[int, str]) -> Element:
+        """The element at ``at``, of a data set that reaches to ``end``.
+
+        :param creators: creators of private blocks by the number of the block, in the element's group.
+        :raises Refused: if it is damaged.
+        """
         self._left -= 1
         if self._left < 0:
             raise Refused(Reason.TOO_LARGE, "more elements than allowed")

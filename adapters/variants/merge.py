@@ -11,7 +11,7 @@ from typing import Any
 from pyroaring import BitMap
 from sqlalchemy import Row
 
-from adapters.variants.carriers import Mask, decode
+from adapters.variants.carriers import Mask, Masks, decode
 from adapters.variants.model import Occurrence, Variant
 from adapters.variants.search import Part
 
@@ -55,12 +55,12 @@ def _identity(found: Found) -> Identity:
     return identity(found[1])
 
 
-def variant(allele: MergedAllele, visible: Mask) -> Variant | None:
+def variant(allele: MergedAllele, visible: Masks) -> Variant | None:
     """The allele as visible people show it; None if none of them carries it and no file lists it as a mere site."""
     by_dataset: dict[str, list[Found]] = {}
     for part, row in allele.rows:
         by_dataset.setdefault(part.dataset, []).append((part, row))
-    occurrences = [_occurrence(dataset, found, visible) for dataset, found in sorted(by_dataset.items())]
+    occurrences = [_occurrence(dataset, found, visible.of(dataset)) for dataset, found in sorted(by_dataset.items())]
     seen = tuple(occurrence for occurrence in occurrences if occurrence is not None)
     if not seen:
         return None
@@ -113,9 +113,11 @@ def _genotyped(dataset: str, found: list[tuple[BitMap, Row[Any]]], visible: Mask
     return Occurrence(dataset, count, number, carriers, homozygotes, carriers & one)
 
 
-def exists(allele: MergedAllele, visible: Mask, hidden: dict[int, int]) -> bool:
+def exists(allele: MergedAllele, visible: Masks, hidden: dict[int, int]) -> bool:
     """Whether :func:`variant` is not None, mostly without decoding: more carriers than hidden people suffice."""
     for part, row in allele.rows:
-        if part.people is None or row.carrier_count > hidden[part.release] or visible.meets(row.carriers):
+        if part.people is None or row.carrier_count > hidden[part.release]:
+            return True
+        if visible.of(part.dataset).meets(row.carriers):
             return True
     return False

@@ -21,12 +21,15 @@ from auth.caller import Caller
 from auth.policy import Floor, Policy
 from node.beacon import answers, collections, envelope, listing, profile, records
 from node.beacon.access import Access, decide
+from node.beacon.guard import Guard, asked_of
+from node.beacon.handovers import Handovers
 from node.beacon.profile import Profile
 from node.beacon.question import VARIANT, Members, Question, Search
 from node.beacon.request import Request, from_get, from_post
 from web.errors import Failure
 
 Body = dict[str, Any]
+REQUEST_ACCESS = {"id": "CUSTOM:request-access", "label": "Request access to the records of this data set"}
 COLLECTIONS = frozenset({DATASET, COHORT})
 
 
@@ -54,7 +57,9 @@ class Answering:
     """Reads, decides and answers; the endpoints of :class:`Beacon` only say which entry type and restriction.
 
     :param bearer: resolves the caller.
+    :param handovers: where the bytes behind records are.
     :param dataset_url: page where a person reads about a data set.
+    :param guard: protects genotypes from those who may not see records; None: nothing but the floor does.
     :param today: the date, in UTC, on which visibility depends.
     :param clock: epoch seconds.
     """
@@ -69,7 +74,9 @@ class Answering:
         floor: Floor,
         bearer: Bearers,
         profile: Profile,
+        handovers: Handovers,
         dataset_url: Callable[[str], str],
+        guard: Guard | None = None,
         today: Callable[[], dt.date] = today,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -80,7 +87,9 @@ class Answering:
         self._floor = floor
         self._bearer = bearer
         self._profile = profile
+        self._handovers = handovers
         self._dataset_url = dataset_url
+        self._guard = guard
         self._today = today
         self._clock = clock
 
@@ -127,23 +136,46 @@ class Answering:
     def _datasets(self, where: Restriction) -> list[DatasetRecord]:
         return self._catalog.datasets(None if where.dataset is None else [where.dataset])
 
-    def _access(self, caller: Caller, datasets: Sequence[DatasetRecord], question: Question) -> Access:
-        return decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
+    def _access(
+        self,
+        caller: Caller,
+        datasets: Sequence[DatasetRecord],
+        question: Question,
+        members: Members | None = None,
+        *,
+        numbers: bool = False,
+    ) -> Access:
+        """What the caller may learn; what it costs is paid when this returns (:class:`Guard`).
+
+        :param members: the people who exist, if they are known already.
+        :param numbers: the answer shows numbers, where they are granted.
+        """
+        access = decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
+        if self._guard is None:
+            return access
+        asked = asked_of(question, self._search.of_people(question), numbers)
+        return self._guard.admit(caller, asked, access, lambda: members or self._members(datasets))
 
     def _result_sets(self, question: Question, request: Request, caller: Caller, where: Restriction) -> Body:
         datasets = self._search.eligible(question, self._datasets(where))
-        access = self._access(caller, datasets, question)
         members = self._members(datasets)
+        access = self._access(caller, datasets, question, members, numbers=request.granularity != "boolean")
         granularity = access.returned(request.granularity)
         limit = request.limit if granularity == "record" else 0
         found = answers.answer(self._search, self._engine, access, question, members, request.skip, limit)
         body = self._summary(question.entry_type, request, granularity, bool(found.counts), found.number)
-        body["info"] = {"exact": access.exact()}
+        body["info"] = access.told(question)
         if granularity == "record":
-            requests_url = self._profile.requests_url
-            sets = answers.result_sets(found, access, datasets, request.include, requests_url)
+            handed = partial(self._handed, question.entry_type, access)
+            sets = answers.result_sets(found, access, datasets, request.include, handed)
             body["response"] = {"resultSets": sets}
         return body
+
+    def _handed(self, entry_type: str, access: Access, dataset: str, results: Sequence[Body]) -> list[Body]:
+        if access.granted[dataset] == "record":
+            return self._handovers.of(entry_type, dataset, results)
+        requests_url = self._profile.requests_url
+        return [{"handoverType": REQUEST_ACCESS, "url": requests_url}] if requests_url else []
 
     def _collections(self, question: Question, request: Request, caller: Caller, where: Restriction) -> Body:
         existing = self._search.eligible(question, self._datasets(where))

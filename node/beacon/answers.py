@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from node.beacon.pages import Records, page
 from node.beacon.question import VARIANT, Members, Question, Search
 
 Body = dict[str, Any]
-REQUEST_ACCESS = {"id": "CUSTOM:request-access", "label": "Request access to the records of this data set"}
 
 
 @dataclass
@@ -44,17 +43,18 @@ def answer(
     :raises adapters.variants.query.InvalidVariantQuery: for a variant question without meaning.
     """
     question = search.resolved(question, members, access.listed(members))
-    people = search.met(question, members, access.listed(members))
+    people = access.met(search, question, members)
     full = {dataset: people[dataset] for dataset in access.full() if dataset in people}
     records = page(search, engine, question, full, skip, limit) if full else Records()
     limited = {dataset: of for dataset, of in people.items() if dataset not in full}
+    coarse = access.coarse(question)
     counts = {dataset: number for dataset, number in records.totals.items() if number}
     if question.entry_type == VARIANT:
-        return Answer(records.total, counts | _alleles(search, access, question, limited), records.results)
+        return Answer(records.total, counts | _alleles(search, access, coarse, limited), records.results)
     shown = access.shown(limited)
     if question.entry_type in OWNED:
-        entries = _entries(search, question, shown)
-        return Answer(records.total + _sum(access, entries), counts | _told(access, entries), records.results)
+        entries = _entries(search, coarse, shown)
+        return Answer(records.total + access.sum_count(entries), counts | _told(access, entries), records.results)
     told = _told(access, {dataset: len(of) for dataset, of in shown.items()})
     return Answer(access.count(people), counts | told, records.results)
 
@@ -65,11 +65,6 @@ def _entries(search: Search, question: Question, shown: Members) -> dict[str, in
     for entry in search.entries(question, shown) if shown else ():
         numbers[entry.dataset] += 1
     return numbers
-
-
-def _sum(access: Access, numbers: Mapping[str, int]) -> int:
-    counted = sum(number for dataset, number in numbers.items() if access.granted[dataset] == "count")
-    return access.floor.apply(counted) or 0
 
 
 def _told(access: Access, numbers: Mapping[str, int]) -> dict[str, int]:
@@ -96,9 +91,16 @@ def _listed(search: Search, question: Question, datasets: list[str]) -> set[str]
 
 
 def result_sets(
-    answered: Answer, access: Access, datasets: Sequence[DatasetRecord], include: str, requests_url: str | None
+    answered: Answer,
+    access: Access,
+    datasets: Sequence[DatasetRecord],
+    include: str,
+    handovers: Callable[[str, Sequence[Body]], list[Body]],
 ) -> list[Body]:
-    """The result sets to include (BEA-26)."""
+    """The result sets to include (BEA-26).
+
+    :param handovers: of the records of a data set; of none, where no record is shown.
+    """
     wanted = {"HIT": (True,), "MISS": (False,), "ALL": (True, False), "NONE": ()}[include]
     sets = []
     for dataset in datasets:
@@ -114,7 +116,7 @@ def result_sets(
             "results": answered.results.get(id, []),
             "info": {"granularity": access.granted[id]},
         }
-        if access.granted[id] != "record" and requests_url:
-            body["resultsHandovers"] = [{"handoverType": REQUEST_ACCESS, "url": requests_url}]
+        if handed := handovers(id, body["results"]):
+            body["resultsHandovers"] = handed
         sets.append(body)
     return sets

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from adapters.terms.vocabulary import COHORT, INDIVIDUAL
+from adapters.terms.vocabulary import COHORT, DATASET, INDIVIDUAL
 from node.beacon import envelope, listing, profile
-from node.beacon.answering import Answering, Restriction
-from node.beacon.paths import PATHS
+from node.beacon.answering import Answering
+from node.beacon.paths import PATHS, EntryPath
 from node.beacon.profile import Profile
 from web.errors import Failure
 from web.service_info import service_info
 
 Body = dict[str, Any]
+OF_DATASET, OF_COHORT = EntryPath(INDIVIDUAL, DATASET), EntryPath(INDIVIDUAL, COHORT)
 MATURITY = {"prod": "PROD", "dev": "DEV"}
 
 
@@ -99,19 +100,19 @@ class Beacon:
 
     async def get_dataset_filtering_terms(self, id: str, skip: int = 0, limit: int = 0) -> Body:
         """``/datasets/{id}/filtering_terms``."""
-        return await self._answering.terms(skip, limit, Restriction(dataset=id))
+        return await self._answering.terms(skip, limit, OF_DATASET.where(id))
 
     async def post_dataset_filtering_terms(self, id: str, body: Body) -> Body:
         """``/datasets/{id}/filtering_terms``."""
-        return await self._answering.terms(*listing.paging(body), Restriction(dataset=id))
+        return await self._answering.terms(*listing.paging(body), OF_DATASET.where(id))
 
     async def get_cohort_filtering_terms(self, id: str, skip: int = 0, limit: int = 0) -> Body:
         """``/cohorts/{id}/filtering_terms`` (BEA-09)."""
-        return await self._answering.terms(skip, limit, Restriction(within=(COHORT, id)))
+        return await self._answering.terms(skip, limit, OF_COHORT.where(id))
 
     async def post_cohort_filtering_terms(self, id: str, body: Body) -> Body:
         """``/cohorts/{id}/filtering_terms``."""
-        return await self._answering.terms(*listing.paging(body), Restriction(within=(COHORT, id)))
+        return await self._answering.terms(*listing.paging(body), OF_COHORT.where(id))
 
     async def get_individuals_filtering_terms(self, skip: int = 0, limit: int = 0) -> Body:
         """``/individuals/filtering_terms``."""

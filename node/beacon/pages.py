@@ -86,14 +86,13 @@ def _variants(search: Search, engine: Engine, question: Question, people: Member
 
 
 def _alleles(search: Search, question: Question, people: Members, offset: int, limit: int) -> Page:
-    everyone = BitMap().union(*people.values())
     if question.entry is not None:
-        allele = search.variants.variant(question.entry, list(people), everyone)
+        allele = search.variants.variant(question.entry, list(people), people)
         return Page((allele,)[offset : offset + limit], 1) if allele else Page((), 0)
     # Alleles of files without genotypes belong to nobody: they answer only questions that narrow nobody down.
     sites = not search.of_people(question)
     query = question.variant or VariantQuery()
-    return search.variants.matches(query, list(people), everyone, offset=offset, limit=limit, sites=sites)
+    return search.variants.matches(query, list(people), people, offset=offset, limit=limit, sites=sites)
 
 
 def _samples(engine: Engine, dataset: str, carriers: BitMap) -> Mapping[int, tuple[str, str]]:

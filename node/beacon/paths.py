@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from adapters.terms.vocabulary import DATASET
 from node.beacon.answering import Restriction
 from node.beacon.profile import entry_types
 
@@ -21,11 +22,13 @@ class EntryPath:
 
     def where(self, id: str | None) -> Restriction:
         """What the path says with its ``id``."""
-        if self.parent is None:
+        if self.parent is None or id is None:
             return Restriction()
+        # PostgreSQL refuses to compare with a NUL, which no id has: another character that none has says the same.
+        id = id.replace("\0", "\ufffd")
         if self.parent == self.kind:
             return Restriction(entry=id)
-        return Restriction(dataset=id) if self.parent == "dataset" else Restriction(within=(self.parent, str(id)))
+        return Restriction(dataset=id) if self.parent == DATASET else Restriction(within=(self.parent, id))
 
 
 def _paths() -> Mapping[str, EntryPath]:

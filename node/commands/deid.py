@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node.commands.process import fail
+from node.commands.failure import fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from pydantic import BaseModel
@@ -17,6 +16,7 @@ from adapters.catalog.engine import InvalidDatabaseUrl, connect
 from auth.broker.settings import BrokerSettings
 from federation.settings import GatewaySettings
 from migrations.schema import Kind, SchemaError, check
+from node.commands.failure import fail as fail
 from node.settings import MemberSettings, WorkerSettings
 from web.settings import SettingsError, load
 
@@ -29,12 +29,6 @@ KINDS: dict[str, type[BaseModel]] = {
 Settings = MemberSettings | BrokerSettings | GatewaySettings | WorkerSettings
 
 Config = Annotated[Path, typer.Option("--config", help="configuration of the process (YAML)", dir_okay=False)]
-
-
-def fail(message: str, code: int = 2) -> NoReturn:
-    """Say what is wrong on standard error and leave."""
-    print(f"gsanode: {message}", file=sys.stderr)  # noqa: T201 - the command line speaks to a person
-    raise typer.Exit(code)
 
 
 def settings(path: Path) -> Settings:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from joserfc.jwk import RSAKey
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from adapters.catalog.engine import connect
 from auth.keyset import SigningKey
@@ -54,10 +54,17 @@ def auth_engine(engine: Engine) -> Engine:
     return engine
 
 
+def quick(path: Path) -> Engine:
+    """A SQLite database that does not wait for the disk."""
+    opened = connect(f"sqlite:///{path}")
+    event.listen(opened, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    return opened
+
+
 @pytest.fixture
 def small_engine(tmp_path: Path) -> Iterator[Engine]:
     """SQLite with the tables of ``auth``, for what does not depend on the database."""
-    opened = connect(f"sqlite:///{tmp_path}/auth.db")
+    opened = quick(tmp_path / "auth.db")
     Base.metadata.create_all(opened)
     yield opened
     opened.dispose()

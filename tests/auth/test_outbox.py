@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socketserver
 import threading
+from collections.abc import Iterator
 from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
@@ -14,6 +17,7 @@ from sqlalchemy.orm import Session
 from auth import outbox
 from auth.tables import OutboxMail, writing
 from tests.auth.world import NOW, Clock
+from tests.support import free_port
 
 
 def put(engine: Engine, count: int, address: str = "a@b.example") -> None:
@@ -105,10 +109,57 @@ def test_ATTACKS_65_a_line_feed_cannot_add_a_header(small_engine: Engine, clock:
     assert b"Bcc" not in sent.read_bytes()
 
 
-def test_smtp_without_an_address_sends_nothing() -> None:
-    message = EmailMessage()
-    message.set_content("x")
-    outbox.Smtp("127.0.0.1", 1, tls="none").send(1, message)
+class MailServer(socketserver.StreamRequestHandler):
+    """Speaks as much SMTP as a delivery needs; the server counts connections and keeps messages."""
+
+    def handle(self) -> None:
+        server: Any = self.server
+        server.connections += 1
+        self.wfile.write(b"220 mail.example\r\n")
+        while line := self.rfile.readline():
+            verb = line[:4].upper()
+            if verb == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                server.messages.append(b"".join(iter(self.rfile.readline, b".\r\n")))
+            self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
+
+
+@pytest.fixture
+def mail_server() -> Iterator[Any]:
+    server: Any = socketserver.ThreadingTCPServer(("127.0.0.1", 0), MailServer)
+    server.connections, server.messages = 0, []
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
+
+
+def test_smtp_sends_what_has_an_address_and_connects_for_nothing_else(
+    small_engine: Engine, clock: Clock, mail_server: Any
+) -> None:
+    transport = outbox.Smtp("127.0.0.1", mail_server.server_address[1], tls="none")
+    put(small_engine, 2, address="")
+    assert outbox.deliver(small_engine, transport, "node@x.example", clock) == 2
+    assert mail_server.connections == 0
+    put(small_engine, 1, address="a@b.example")
+    assert outbox.deliver(small_engine, transport, "node@x.example", clock) == 1
+    assert mail_server.connections == 1
+    (message,) = mail_server.messages
+    assert b"To: a@b.example\r\n" in message
+    assert b"Subject: s0\r\n" in message
+
+
+def test_a_mail_server_that_is_away_is_tried_again(small_engine: Engine, clock: Clock, mail_server: Any) -> None:
+    """Nothing is lost between the two: the mail waits in the outbox."""
+    put(small_engine, 1)
+    away = outbox.Smtp("127.0.0.1", free_port(), tls="none", timeout=1)
+    assert outbox.deliver(small_engine, away, "node@x.example", clock) == 0
+    clock.seconds += 2 * outbox.FIRST_RETRY
+    here = outbox.Smtp("127.0.0.1", mail_server.server_address[1], tls="none")
+    assert outbox.deliver(small_engine, here, "node@x.example", clock) == 1
+    assert len(mail_server.messages) == 1
 
 
 def test_the_loop_stops_when_told(small_engine: Engine, clock: Clock) -> None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pysam
-from sqlalchemy import Engine, insert
+from sqlalchemy import Connection, Engine, insert
 
 from adapters.catalog.catalog import today
 from adapters.catalog.engine import writing
 from adapters.catalog.models import (
+    Analysis,
     Checksum,
+    Cohort,
+    CohortMember,
     Dataset,
+    Experiment,
     File,
     FilePerson,
     ImagingSeries,
@@ -21,6 +26,7 @@ from adapters.catalog.models import (
     Individual,
     Location,
     Membership,
+    Run,
     Sample,
 )
 from adapters.terms.indexing import index_individuals
@@ -44,6 +50,26 @@ class Case:
     @property
     def individual(self) -> str:
         return f"HRI00000{self.number}"
+
+    @property
+    def sample(self) -> str:
+        return f"HRS00000{self.number}"
+
+    @property
+    def run(self) -> str:
+        return f"HRR00000{self.number}"
+
+    @property
+    def analysis(self) -> str:
+        return f"HRZ00000{self.number}"
+
+    @property
+    def cohort(self) -> str:
+        return f"cohort-{self.number}"
+
+    @property
+    def tissue(self) -> str:
+        return f"UBERON:000000{self.number}"
 
     @property
     def bam(self) -> str:
@@ -96,12 +122,7 @@ def build(engine: Engine, root: Path) -> None:
             person = insert(Individual).values(accession=case.individual, ordinal=case.number, record=record)
             connection.execute(person)
             connection.execute(insert(Membership).values(dataset=case.dataset, individual=case.individual))
-            sample = f"S{case.number}"
-            connection.execute(
-                insert(Sample).values(
-                    accession=f"HRS00000{case.number}", dataset=case.dataset, individual=case.individual, name=sample
-                )
-            )
+            _specimens(connection, case)
             study = insert(ImagingStudy).values(uid=case.study, dataset=case.dataset, individual=case.individual)
             connection.execute(study)
             connection.execute(
@@ -135,6 +156,23 @@ def build(engine: Engine, root: Path) -> None:
         connection.execute(sets.values(withdrawn_at=NOW))
         people = Individual.__table__.update().where(Individual.accession == withdrawn_person.individual)
         connection.execute(people.values(withdrawn_at=NOW))
+
+
+def _specimens(connection: Connection, case: Case) -> None:
+    """A sample with a run and an analysis, and a cohort of the one person."""
+    of = {"dataset": case.dataset}
+    origin = {"sampleOriginType": {"id": case.tissue, "label": f"tissue {case.number}"}}
+    rows: list[tuple[Any, dict[str, Any]]] = [
+        (Sample, {"accession": case.sample, "individual": case.individual, "name": f"S{case.number}", **of}
+            | {"attributes": origin}),
+        (Experiment, {"accession": f"HRX00000{case.number}", "sample": case.sample, **of}),
+        (Run, {"accession": case.run, "experiment": f"HRX00000{case.number}", **of}),
+        (Analysis, {"accession": case.analysis, "run": case.run, **of}),
+        (Cohort, {"id": case.cohort, "name": f"Cohort {case.number}", "type": "study-defined", **of}),
+        (CohortMember, {"cohort": case.cohort, "individual": case.individual}),
+    ]  # fmt: skip
+    for table, values in rows:
+        connection.execute(insert(table).values(values))
 
 
 def _files(case: Case, root: Path) -> list[tuple[str, str, str, str | None]]:

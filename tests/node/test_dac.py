@@ -2,75 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import httpx
 import pytest
 
-from adapters.catalog.engine import connect
-from auth.caller import Caller
-from auth.clearinghouse import Clearinghouse
-from auth.committees import register_committee
-from auth.dac import Dac
-from auth.policy import DatasetRule
-from auth.tables import Base
-from node.app import AUTH_FAILURES
-from node.dac import DacHandler
-from tests.node.family import BROKER, PUBLIC_URL, Holders
-from tests.support import running
-from web.application import Assembly, create_application
-from web.contracts import Contract
-
-NOW = 1_800_000_000
-RULES = {
-    "HRA000001": DatasetRule("HRA000001", "controlled", "public", "HDAC000001"),
-    "HRA000002": DatasetRule("HRA000002", "open", "public", None),
-}
-PEOPLE = {name: Caller(name, BROKER, (), NOW + 900) for name in ("alice", "dora", "mallory")}
-REQUESTS = "/dac/v1/requests"
-
-
-class Site:
-    """A member's DAC face and a client of it; people sign in with their name as token."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self.client = client
-        self.now = NOW
-
-    async def get(self, path: str, who: str | None = None) -> httpx.Response:
-        return await self.client.get(path, headers=_headers(who))
-
-    async def post(self, path: str, who: str | None = None, body: Any = None) -> httpx.Response:
-        return await self.client.post(path, headers=_headers(who), json=body)
-
-    async def created(self) -> str:
-        answer = await self.post(REQUESTS, "alice", {"dataset": "HRA000001", "purpose": "to learn"})
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
-
-    async def do(self, who: str, id: str, command: str, body: Any = None) -> httpx.Response:
-        return await self.post(f"{REQUESTS}/{id}/{command}", who, body)
-
-
-def _headers(who: str | None) -> dict[str, str]:
-    return {} if who is None else {"Authorization": f"Bearer {who}"}
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    engine = connect(f"sqlite:///{tmp_path}/auth.db")
-    Base.metadata.create_all(engine)
-    register_committee(engine, "HDAC000001", "Committee", {"dora": ""}, NOW)
-    dac = Dac(engine, BROKER, RULES.get, PUBLIC_URL, lambda: NOW)
-    handler = DacHandler(dac, cast(Clearinghouse, Holders(dict(PEOPLE))))
-    app = create_application(
-        Assembly(name="member", contracts=[Contract("dac", "/dac/v1", handler)], failures=AUTH_FAILURES)
-    )
-    async with running(app, PUBLIC_URL) as client:
-        yield Site(client)
-    engine.dispose()
+from tests.node.dac_site import REQUESTS, Site
+from tests.node.dac_site import site as site
 
 
 async def test_a_request_goes_from_draft_to_revoked(site: Site) -> None:
@@ -78,7 +15,7 @@ async def test_a_request_goes_from_draft_to_revoked(site: Site) -> None:
     assert (await site.do("alice", id, "submit")).json()["state"] == "submitted"
     returned = (await site.do("dora", id, "return", {"comment": "which genes?"})).json()
     assert (returned["state"], returned["comment"]) == ("returned", "which genes?")
-    assert (await site.do("alice", id, "submit", {})).json()["commands"] == ["close"]
+    assert (await site.do("alice", id, "submit", {})).json()["commands"] == ["remove", "comment", "close"]
     approved = (await site.do("dora", id, "approve", {"days": 2})).json()
     assert approved == {
         "id": id,
@@ -86,14 +23,19 @@ async def test_a_request_goes_from_draft_to_revoked(site: Site) -> None:
         "committee": "HDAC000001",
         "applicant": "alice",
         "purpose": "to learn",
+        "use": {},
         "state": "approved",
         "comment": "",
+        "approvals": 1,
+        "quorum": 1,
+        "renews": None,
         "created_at": "2027-01-15T08:00:00Z",
         "submitted_at": "2027-01-15T08:00:00Z",
         "decided_at": "2027-01-15T08:00:00Z",
         "updated_at": "2027-01-15T08:00:00Z",
         "expires_at": "2027-01-17T08:00:00Z",
-        "commands": ["revoke"],
+        "role": "committee",
+        "commands": ["comment", "note", "revoke"],
     }
     assert (await site.do("dora", id, "revoke")).json()["state"] == "revoked"
     seen = await site.get(f"{REQUESTS}/{id}", "alice")

@@ -37,6 +37,7 @@ def upgrade() -> None:
         "auth_committee",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("title", sa.String(), nullable=False),
+        sa.Column("quorum", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -75,6 +76,7 @@ def upgrade() -> None:
         sa.Column("committee", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("mail", sa.String(), nullable=False),
+        sa.Column("chair", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["committee"],
             ["auth_committee.id"],
@@ -82,6 +84,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("committee", "subject"),
     )
     op.create_index(op.f("ix_auth_committee_member_subject"), "auth_committee_member", ["subject"], unique=False)
+    op.create_table(
+        "auth_delegation",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("committee", sa.String(), nullable=False),
+        sa.Column("delegator", sa.String(), nullable=False),
+        sa.Column("delegate", sa.String(), nullable=False),
+        sa.Column("mail", sa.String(), nullable=False),
+        sa.Column("starts_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["committee"],
+            ["auth_committee.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_auth_delegation_committee"), "auth_delegation", ["committee"], unique=False)
+    op.create_index(op.f("ix_auth_delegation_delegate"), "auth_delegation", ["delegate"], unique=False)
     op.create_table(
         "auth_request",
         sa.Column("id", sa.String(), nullable=False),
@@ -91,8 +110,14 @@ def upgrade() -> None:
         sa.Column("applicant_name", sa.String(), nullable=False),
         sa.Column("applicant_mail", sa.String(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("use", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("round", sa.BigInteger(), nullable=False),
+        sa.Column("approvals", sa.BigInteger(), nullable=False),
+        sa.Column("quorum", sa.BigInteger(), nullable=False),
+        sa.Column("renews", sa.String(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("submitted_at", sa.BigInteger(), nullable=True),
         sa.Column("decided_at", sa.BigInteger(), nullable=True),
@@ -101,12 +126,65 @@ def upgrade() -> None:
             ["committee"],
             ["auth_committee.id"],
         ),
+        sa.ForeignKeyConstraint(
+            ["renews"],
+            ["auth_request.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_auth_request_applicant"), "auth_request", ["applicant"], unique=False)
     op.create_index(op.f("ix_auth_request_committee"), "auth_request", ["committee"], unique=False)
     op.create_index(op.f("ix_auth_request_dataset"), "auth_request", ["dataset"], unique=False)
+    op.create_index(op.f("ix_auth_request_renews"), "auth_request", ["renews"], unique=False)
     op.create_index(op.f("ix_auth_request_state"), "auth_request", ["state"], unique=False)
+    op.create_table(
+        "auth_attachment",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("added_by", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["request"],
+            ["auth_request.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_auth_attachment_request"), "auth_attachment", ["request"], unique=False)
+    op.create_table(
+        "auth_co_member",
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("mail", sa.String(), nullable=False),
+        sa.Column("joined_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["request"],
+            ["auth_request.id"],
+        ),
+        sa.PrimaryKeyConstraint("request", "subject"),
+    )
+    op.create_index(op.f("ix_auth_co_member_subject"), "auth_co_member", ["subject"], unique=False)
+    op.create_table(
+        "auth_comment",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("author_name", sa.String(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("internal", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["request"],
+            ["auth_request.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_auth_comment_request"), "auth_comment", ["request"], unique=False)
     op.create_table(
         "auth_grant",
         sa.Column("jti", sa.String(), nullable=False),
@@ -122,11 +200,42 @@ def upgrade() -> None:
             ["auth_request.id"],
         ),
         sa.PrimaryKeyConstraint("jti"),
-        sa.UniqueConstraint("request"),
+        sa.UniqueConstraint("request", "subject"),
     )
     op.create_index(op.f("ix_auth_grant_dataset"), "auth_grant", ["dataset"], unique=False)
     op.create_index(op.f("ix_auth_grant_revoked_at"), "auth_grant", ["revoked_at"], unique=False)
     op.create_index(op.f("ix_auth_grant_subject"), "auth_grant", ["subject"], unique=False)
+    op.create_table(
+        "auth_link",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("mail", sa.String(), nullable=False),
+        sa.Column("round", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["request"],
+            ["auth_request.id"],
+        ),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_index(op.f("ix_auth_link_request"), "auth_link", ["request"], unique=False)
+    op.create_table(
+        "auth_vote",
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("round", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("seat", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("days", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["request"],
+            ["auth_request.id"],
+        ),
+        sa.PrimaryKeyConstraint("request", "round", "seat"),
+    )
     op.create_table(
         "web_session",
         sa.Column("digest", sa.String(), nullable=False),
@@ -287,15 +396,28 @@ def downgrade() -> None:
     op.drop_table("account")
     op.drop_index(op.f("ix_web_session_expires_at"), table_name="web_session")
     op.drop_table("web_session")
+    op.drop_table("auth_vote")
+    op.drop_index(op.f("ix_auth_link_request"), table_name="auth_link")
+    op.drop_table("auth_link")
     op.drop_index(op.f("ix_auth_grant_subject"), table_name="auth_grant")
     op.drop_index(op.f("ix_auth_grant_revoked_at"), table_name="auth_grant")
     op.drop_index(op.f("ix_auth_grant_dataset"), table_name="auth_grant")
     op.drop_table("auth_grant")
+    op.drop_index(op.f("ix_auth_comment_request"), table_name="auth_comment")
+    op.drop_table("auth_comment")
+    op.drop_index(op.f("ix_auth_co_member_subject"), table_name="auth_co_member")
+    op.drop_table("auth_co_member")
+    op.drop_index(op.f("ix_auth_attachment_request"), table_name="auth_attachment")
+    op.drop_table("auth_attachment")
     op.drop_index(op.f("ix_auth_request_state"), table_name="auth_request")
+    op.drop_index(op.f("ix_auth_request_renews"), table_name="auth_request")
     op.drop_index(op.f("ix_auth_request_dataset"), table_name="auth_request")
     op.drop_index(op.f("ix_auth_request_committee"), table_name="auth_request")
     op.drop_index(op.f("ix_auth_request_applicant"), table_name="auth_request")
     op.drop_table("auth_request")
+    op.drop_index(op.f("ix_auth_delegation_delegate"), table_name="auth_delegation")
+    op.drop_index(op.f("ix_auth_delegation_committee"), table_name="auth_delegation")
+    op.drop_table("auth_delegation")
     op.drop_index(op.f("ix_auth_committee_member_subject"), table_name="auth_committee_member")
     op.drop_table("auth_committee_member")
     op.drop_index(op.f("ix_auth_used_token_expires_at"), table_name="auth_used_token")

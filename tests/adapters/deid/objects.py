@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from adapters.deid.identity import Keyed
 from adapters.deid.known import Known
 from adapters.deid.objects import Order
+from adapters.deid.output import Output
 from adapters.deid.rules import Profile, load
 from adapters.deid.text import Cleaner
 from adapters.deid.values import Subject
@@ -33,7 +34,7 @@ def subject(known: Known) -> Subject:
 
 
 def order(out: Path) -> Order:
-    return Order(out, lambda instance, digest: None, lambda path, facts: None)
+    return Order(Output(out), lambda instance, digest: None, lambda path, facts: None)
 
 
 def packaged() -> list[Path]:

@@ -78,7 +78,7 @@ def test_bad_input(name: str, tmp_path: Path) -> None:
     path.write_bytes(made())
     began = time.monotonic()
     with pytest.raises(Refused) as refused:
-        objects.read(path, profile())
+        objects.Reader(profile()).read(path)
     assert refused.value.reason is reason
     assert "SECRET" not in str(refused.value)
     assert time.monotonic() - began < 8
@@ -151,8 +151,8 @@ def _passes_or_is_refused(tmp_path: Path, raw: bytes) -> None:
     path, out = tmp_path / "x.dcm", tmp_path / "out"
     path.write_bytes(raw)
     try:
-        known = objects.read(path, profile()).known
-        written = objects.deidentify(path, order(out), subject(known), known)
+        known = objects.Reader(profile()).read(path).known
+        written = objects.Writer(order(out), subject(known), known).write(path)
     except Refused:
         assert not list(out.rglob("*.part"))
         return

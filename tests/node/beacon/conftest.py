@@ -15,12 +15,14 @@ from starlette.types import ASGIApp
 
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import connect
+from adapters.catalog.holdings import Holdings
 from auth.errors import InvalidToken
 from auth.policy import Floor, Policy
 from node.beacon.answering import Answering
 from node.beacon.beacon import Beacon
 from node.beacon.envelope import beacon_shape
 from node.beacon.failures import FAILURES
+from node.beacon.handovers import Handovers
 from node.beacon.profile import Profile
 from node.beacon.question import Search
 from tests.node.beacon.world import TODAY, World, generate, write
@@ -45,7 +47,9 @@ def standing(jtis: Collection[str]) -> Collection[str]:
     return {"g2", "g3"}.intersection(jtis)
 
 
-def beacon_application(engine: Engine, entry_types: tuple[str, ...] = ALL_TYPES) -> ASGIApp:
+def beacon_application(
+    engine: Engine, entry_types: tuple[str, ...] = ALL_TYPES, filtered_only: frozenset[str] = frozenset()
+) -> ASGIApp:
     """The application of a member that serves nothing but a Beacon."""
     profile = Profile(
         id="org.example.test",
@@ -56,6 +60,7 @@ def beacon_application(engine: Engine, entry_types: tuple[str, ...] = ALL_TYPES)
         entry_types=entry_types,
         environment="test",
         requests_url=f"{PUBLIC_URL}/requests",
+        filtered_only=filtered_only,
     )
     holders = Holders(
         {
@@ -64,14 +69,21 @@ def beacon_application(engine: Engine, entry_types: tuple[str, ...] = ALL_TYPES)
             "revoked": researcher("HRA000002", "gone", SOON),
         }
     )
+    catalog = Catalog(engine, lambda: TODAY)
     answering = Answering(
         engine=engine,
-        catalog=Catalog(engine, lambda: TODAY),
+        catalog=catalog,
         search=Search(engine, entry_types),
         policy=Policy(PUBLIC_URL, standing),
         floor=FLOOR,
         bearer=holders.bearer,
         profile=profile,
+        handovers=Handovers(
+            Holdings(engine, catalog),
+            drs_host="member.example.org",
+            htsget={"BAM": f"{PUBLIC_URL}/ga4gh/htsget/v1/reads", "VCF": f"{PUBLIC_URL}/ga4gh/htsget/v1/variants"},
+            dicomweb=f"{PUBLIC_URL}/dicom-web",
+        ),
         dataset_url=lambda accession: f"{PUBLIC_URL}/datasets/{accession}",
         today=lambda: TODAY,
     )

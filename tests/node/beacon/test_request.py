@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
-from tests.node.beacon.conftest import Served
+from tests.node.beacon.conftest import ALL_TYPES, BASE, Served, beacon_application
 from tests.node.beacon.world import BMI
+from tests.node.family import PUBLIC_URL
+from tests.support import running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GET_AND_POST: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -76,6 +79,75 @@ async def test_BEA_21_granularity_and_pagination_at_the_root_are_read(served: Se
     summary = (await served.post_raw("/individuals", None, body)).json()["meta"]["receivedRequestSummary"]
     assert summary["requestedGranularity"] == "count"
     assert summary["pagination"] == {"skip": 2, "limit": 4}
+
+
+async def test_BEA_20_61_every_part_of_a_body_is_read_and_echoed(served: Served) -> None:
+    schemas = [{"entityType": "individual", "schema": "ga4gh-beacon-individual-v2.1.1"}]
+    variant = {"assemblyId": "GRCh38", "referenceName": "22", "start": [20_000_000], "end": [20_001_000]}
+    query = {
+        "requestParameters": {"g_variant": variant},
+        "filters": [{"id": "NCIT:C16576"}],
+        "includeResultsetResponses": "ALL",
+        "pagination": {"skip": 0, "limit": 3},
+        "requestedGranularity": "count",
+        "testMode": False,
+    }
+    body = {"meta": {"apiVersion": "v2.0", "requestedSchemas": schemas}, "query": query}
+    response = await served.post_raw("/individuals", "two", body)
+    assert response.status_code == 200, response.text
+    assert response.json()["meta"]["receivedRequestSummary"] == {
+        **query,
+        "apiVersion": "v2.1.1",
+        "requestedSchemas": schemas,
+        "filters": ["NCIT:C16576"],
+    }
+
+
+async def test_BEA_20_61_what_a_body_leaves_out_has_its_default_in_the_summary(served: Served) -> None:
+    response = await served.post_raw("/individuals", None, {"meta": {"apiVersion": "v2.1.1"}})
+    assert response.json()["meta"]["receivedRequestSummary"] == {
+        "apiVersion": "v2.1.1",
+        "requestedSchemas": [],
+        "filters": [],
+        "requestParameters": {},
+        "includeResultsetResponses": "HIT",
+        "pagination": {"skip": 0, "limit": 10},
+        "requestedGranularity": "record",
+        "testMode": False,
+    }
+
+
+@pytest.mark.parametrize("limit", [0, 1000, 5000])
+async def test_BEA_25_61_the_largest_page_is_told(served: Served, limit: int) -> None:
+    answer = await served.post("/individuals", pagination={"limit": limit})
+    assert answer["meta"]["receivedRequestSummary"]["pagination"] == {"skip": 0, "limit": 1000}
+
+
+@pytest.mark.parametrize("schema", ["ga4gh-beacon-individual-v2.1.1", "https://example.org/another-schema.json"])
+async def test_BEA_29_the_schema_that_was_used_is_told(served: Served, schema: str) -> None:
+    used = [{"entityType": "individual", "schema": "ga4gh-beacon-individual-v2.1.1"}]
+    wanted = [{"entityType": "individual", "schema": schema}]
+    body = {"meta": {"apiVersion": "v2.1.1", "requestedSchemas": wanted}}
+    posted = (await served.post_raw("/individuals", None, body)).json()
+    got = (await served.get("/individuals", requestedSchema=schema)).json()
+    assert posted["meta"]["returnedSchemas"] == got["meta"]["returnedSchemas"] == used
+    assert posted["meta"]["receivedRequestSummary"]["requestedSchemas"] == wanted
+    assert got["meta"]["receivedRequestSummary"]["requestedSchemas"] == [{"schema": schema}]
+
+
+async def test_BEA_30_an_entry_type_may_answer_narrowed_questions_only(member_engine: Engine) -> None:
+    application = beacon_application(member_engine, filtered_only=frozenset({"individual", "genomicVariant"}))
+    async with running(application, PUBLIC_URL) as client:
+        types = (await client.get(f"{BASE}/entry_types")).json()["response"]["entryTypes"]
+        allowed = {name: kind["nonFilteredQueriesAllowed"] for name, kind in types.items()}
+        assert allowed == {name: name not in ("individual", "genomicVariant") for name in ALL_TYPES}
+        for path in ("individuals", "g_variants"):
+            refused = await client.get(f"{BASE}/{path}")
+            assert refused.status_code == 400
+            assert "filters" in refused.json()["error"]["errorMessage"]
+        for path in ("individuals?filters=NCIT:C16576", "individuals?geneId=TTN", "g_variants?geneId=TTN", "biosamples",
+                     "datasets/HRA000001/individuals", "individuals?testMode=true"):  # fmt: skip
+            assert (await client.get(f"{BASE}/{path}")).status_code == 200, path
 
 
 async def test_BEA_39_filters_are_echoed_as_strings(served: Served) -> None:
@@ -147,6 +219,26 @@ BAD_GET = [
     ("/individuals", {"testMode": "maybe"}, "maybe"),
     ("/g_variants", {"assemblyId": "GRCh38", "referenceName": "22", "start": "5"}, "alternateBases"),
     ("/g_variants", {"assemblyId": "GRCh38", "referenceName": "22", "start": "1,2", "end": "9"}, "end"),
+    ("/g_variants", {"assemblyId": "GRCh38", "referenceName": "22", "start": "1", "end": "9,12"}, "end"),
+    ("/g_variants", {"assemblyId": "GRCh38", "referenceName": "22", "start": "1,2,3", "end": "9"}, "start"),
+    ("/g_variants", {"assemblyId": "GRCh38", "referenceName": "22", "start": "9", "end": "5"}, "end"),
+    ("/g_variants", {"assemblyId": "GRCh38", "referenceName": "22", "end": "5"}, "start"),
+    ("/g_variants", {"assemblyId": "GRCh38", "start": "1", "end": "5"}, "referenceName"),
+    ("/g_variants", {"referenceName": "22", "start": "1", "end": "5"}, "assemblyId"),
+    (
+        "/g_variants",
+        {"assemblyId": "GRCh37", "referenceName": "NC_000022.11", "start": "1", "end": "5"},
+        "referenceName",
+    ),
+    ("/g_variants", {"assemblyId": "GRCh38", "referenceName": "22", "start": "5", "end": "99999999999"}, "end"),
+    ("/g_variants", {"assemblyId": "GRCh38", "referenceName": "22", "start": "60000000", "end": "60000001"}, "start"),
+    ("/g_variants", {"geneId": "no gene!"}, "geneId"),
+    ("/g_variants", {"aminoacidChange": "p.Val600Glu"}, "aminoacidChange"),
+    ("/g_variants", {"genomicAlleleShortForm": "BRAF:c.1799T>A"}, "genomicAlleleShortForm"),
+    ("/g_variants", {"variantType": "WEIRD", "geneId": "TTN"}, "variantType"),
+    ("/g_variants", {"variantMinLength": "9", "variantMaxLength": "3", "geneId": "TTN"}, "variantMaxLength"),
+    ("/g_variants", {"variantMinLength": "-9", "geneId": "TTN"}, "variantMinLength"),
+    ("/g_variants/GRCh38:22:20000000:A:G", {"geneId": "TTN"}, "requestParameters"),
     ("/g_variants", {"assemblyId": "GRCh38", "referenceName": "99", "start": "1", "end": "9"}, "referenceName"),
     ("/g_variants", {"assemblyId": "GRCh99", "referenceName": "22", "start": "1", "end": "9"}, "assemblyId"),
     ("/g_variants", {"assemblyId": "GRCh38", "referenceName": "22", "start": "-5", "end": "9"}, "start"),
@@ -187,6 +279,35 @@ BAD_POST: list[tuple[Any, str]] = [
     ({"meta": {"apiVersion": "v2"}, "query": {"filtres": []}}, "filtres"),
     ({"meta": {"apiVersion": "v2"}, "query": {"pagination": {"limit": -3}}}, "limit"),
     ({"meta": {"apiVersion": "v2"}, "filters": []}, "filters"),
+    ([], "the body"),
+    ("text", "the body"),
+    ({"meta": []}, "meta"),
+    ({"meta": {"apiVersion": 2}}, "apiVersion"),
+    ({"meta": {"apiVersion": "v2", "requestedSchemas": "x"}}, "requestedSchemas"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"filters": {"id": "HP:0001626"}}}, "filters"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"filters": [{"id": 7}]}}, "id"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"filters": [{"id": "ageOfOnset", "operator": ">"}]}}, "value"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"filters": [{"id": "ageOfOnset", "value": {}}]}}, "value"),
+    (
+        {"meta": {"apiVersion": "v2"}, "query": {"filters": [{"id": "HP:0001626", "includeDescendantTerms": "yes"}]}},
+        "includeDescendantTerms",
+    ),
+    ({"meta": {"apiVersion": "v2"}, "query": {"pagination": {"limit": "ten"}}}, "limit"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"pagination": {"skip": 1.5}}}, "skip"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"pagination": []}}, "pagination"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"testMode": "yes"}}, "testMode"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"requestedGranularity": 3}}, "requestedGranularity"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"requestParameters": []}}, "requestParameters"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"requestParameters": {"g_variant": []}}}, "g_variant"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"requestParameters": {"individual": {"id": "x"}}}}, "individual"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"requestParameters": {"g_variant": {"start": [2**40]}}}}, "start"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"requestParameters": {"g_variant": {"start": [True]}}}}, "start"),
+    (
+        {"meta": {"apiVersion": "v2"}, "query": {"requestParameters": {"g_variant": {"referenceName": 22}}}},
+        "referenceName",
+    ),
+    ({"meta": {"apiVersion": "v2"}, "query": {"filters": [{"id": "HP:0001626\0"}]}}, "NUL"),
+    ({"meta": {"apiVersion": "v2"}, "query": {"filters": [{"id": "sex", "value": "\0"}]}}, "NUL"),
 ]
 
 
@@ -203,6 +324,23 @@ async def test_a_body_that_is_no_json_is_refused(served: Served, content: bytes)
     response = await served.client.post("/ga4gh/beacon/v2/individuals", content=content, headers=headers)
     assert response.status_code == 400
     assert response.json()["error"]["errorCode"] == 400
+
+
+UNKNOWN_ENTRIES = (
+    "/datasets/X", "/cohorts/X", "/individuals/X", "/biosamples/X", "/runs/X", "/analyses/X", "/imaging_studies/X",
+    "/imaging_series/X", "/g_variants/X", "/g_variants/GRCh38:22:5:A:G", "/datasets/X/individuals", "/cohorts/X/runs",
+    "/individuals/X/biosamples", "/biosamples/X/runs", "/runs/X/analyses", "/analyses/X/g_variants",
+    "/g_variants/GRCh38:22:5:A:G/individuals", "/imaging_studies/X/imaging_series", "/individuals/%00",
+    "/runs/%F0%9F%98%80",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", UNKNOWN_ENTRIES)
+async def test_BEA_31_an_unknown_entry_does_not_exist(served: Served, path: str) -> None:
+    for response in (await served.get(path), await served.post_raw(path, None, {"meta": {"apiVersion": "v2.1.1"}})):
+        assert response.status_code == 200, response.text
+        summary = response.json()["responseSummary"]
+        assert summary == {"exists": False} | ({} if path.startswith("/datasets/X/") else {"numTotalResults": 0})
 
 
 async def test_a_page_past_the_end_is_empty_and_keeps_the_total(served: Served) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -296,6 +297,25 @@ def _catalog(engine: Engine, world: World) -> None:
     with writing(engine).begin() as connection:
         for table, values in rows.items():
             connection.execute(insert(table), values)
+        for values in _files(world):
+            person = values.pop("person", None)
+            connection.execute(insert(models.File).values(created_at=NOW, size=1, **values))
+            if person:
+                connection.execute(insert(models.FilePerson).values(file=values["id"], individual=person))
+
+
+def _files(world: World) -> Iterator[dict[str, Any]]:
+    """A BAM with its index for each run, a VCF for each data set, an image of each series; VCFs have no index."""
+    for specimen in world.specimens:
+        for run in specimen.runs:
+            about = {"dataset": specimen.dataset, "run": run, "person": specimen.person}
+            yield {"id": f"{run}-01", "name": f"{run}.bam", "format": "BAM", **about}
+            yield {"id": f"{run}-02", "name": f"{run}.bai", "format": "BAI", "index_of": f"{run}-01", **about}
+    for dataset in SETS:
+        yield {"id": f"{dataset}-vcf", "name": f"{dataset}.vcf", "format": "VCF", "dataset": dataset}
+    for series in world.series:
+        image = {"id": f"image-{series.uid}", "name": "1.dcm", "format": "DICOM", "dataset": series.dataset}
+        yield image | {"series": series.uid, "person": series.person}
 
 
 def vcf(world: World, dataset: str) -> str:

@@ -1,0 +1,1 @@
+"""Requests for access and their committees over HTTP (``specs/dac.yaml``)."""
