@@ -9,8 +9,9 @@ from sqlalchemy import Engine
 from starlette.types import ASGIApp
 
 from auth.broker.settings import BrokerSettings
-from auth.keys import KeyRing, clock
+from auth.keys import clock
 from federation.settings import GatewaySettings
+from node.keys import key_ring
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings
 from web.application import Assembly, create_application
@@ -41,7 +42,7 @@ def broker(settings: BrokerSettings, engine: Engine, now: Callable[[], int] = cl
     from auth.broker.app import create_broker
     from node.visas import jwks_route
 
-    ring = KeyRing(engine, now)
+    ring = key_ring(settings, engine, now)
     return Assembly(
         name="broker",
         contracts=(),
@@ -65,7 +66,7 @@ def gateway(settings: GatewaySettings, engine: Engine) -> Assembly:
     from federation.gateway import Gateway
     from web.pages import create_pages
 
-    ring = KeyRing(engine)
+    ring = key_ring(settings, engine)
     client = settings.broker.client_id if settings.broker else settings.public_url
     parts = Gateway(settings, signer(settings.public_url, ring), signer(client, ring), ring.public_jwks)
     pages = create_pages(
