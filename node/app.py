@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from auth.broker.settings import BrokerSettings
 from auth.keys import clock
 from federation.settings import GatewaySettings
-from node.keys import key_ring
+from node.keys import key_ring, seal
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings
 from web.application import Assembly, create_application
@@ -58,7 +58,7 @@ def broker(settings: BrokerSettings, engine: Engine, now: Callable[[], int] = cl
         # Its keys are served here, not by the Flask application: a member that verifies a token while the broker waits
         # for that member's visas must not need one of the threads that wait.
         routes=[document("/service-info", info), jwks_route(ring.public_jwks)],
-        pages=create_broker(settings, engine, ring, now),
+        pages=create_broker(settings, engine, ring, now, seal(settings)),
         checks=checks(engine),
         body_bytes=settings.body_bytes,
     )
