@@ -54,6 +54,11 @@ def described(sha256: str | None, etag: str) -> dict[str, str]:
     return headers
 
 
+def whole_digest(headers: Mapping[str, str]) -> dict[str, str]:
+    """The ``Content-Digest`` of an answer with the whole file: the same as its ``Repr-Digest`` (RFC 9530 section 2)."""
+    return {"Content-Digest": headers["Repr-Digest"]} if "Repr-Digest" in headers else {}
+
+
 class Delivered:
     """An answer whose client may stop reading: it is let go after :data:`STALL_SECONDS`, and holds no thread meanwhile.
 

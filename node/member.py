@@ -31,7 +31,6 @@ from auth.dac import Dac
 from auth.grants import GrantsInForce
 from auth.http import JsonGet
 from auth.jwks import Jwks
-from auth.keys import KeyRing
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.sign_in import ClientSettings, SignIn
@@ -67,6 +66,7 @@ from node.htsget.handler import Htsget
 from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
 from node.individuals import Individuals, rule_of
+from node.keys import key_ring
 from node.pages.views import MemberPages
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings, TrustedIssuer, profile
@@ -117,7 +117,7 @@ class _Member:
         self.settings = settings
         self.engine = engine
         self.profile = profile(settings.member)
-        self.ring = KeyRing(engine)
+        self.ring = key_ring(settings, engine)
         self.kept = Kept(engine)
         self.catalog = Catalog(engine, kept=self.kept)
         self.single = single(self.catalog)
