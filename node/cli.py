@@ -25,7 +25,7 @@ COMMANDS = {
     "account": ("node.commands.account", "account", "local accounts of a broker"),
     "token": ("node.commands.token", "token", "sign in without a browser and print a token"),
     "login": ("node.commands.token", "login", "sign in with the device flow"),
-    "qc": ("node.commands.qc", "app", "check files of reads, whole and exactly"),
+    "qc": ("node.commands.qc", "app", "check files of reads and variants, whole and exactly"),
     "download": ("node.commands.download", "download", "fetch drs:// objects, verified"),
     "deid": ("node.commands.deid", "deid", "de-identify a folder of DICOM files"),
 }

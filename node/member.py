@@ -56,6 +56,7 @@ from node.beacon.question import Search
 from node.dac.handler import DacHandler
 from node.data import PREFIX, Data
 from node.delivery import Accel
+from node.dicomweb import service as dicomweb
 from node.drs.handler import Drs
 from node.drs.manifests import Manifests
 from node.drs.places import Places
@@ -104,7 +105,7 @@ def member(settings: MemberSettings, engine: Engine) -> Assembly:
         pages=parts.pages(),
         checks=checks(engine),
         lifespans=[parts.lifespan],
-        middlewares=[lambda app: Cors(app, (DRS, HTSGET, PREFIX))],
+        middlewares=[lambda app: Cors(app, (DRS, HTSGET, dicomweb.PATH, PREFIX))],
         body_bytes=settings.body_bytes,
     )
 
@@ -160,6 +161,9 @@ class _Member:
             "drs": lambda: Contract("drs", DRS, self._drs(), frozenset({"get_object", "get_access"})),
             "beacon": lambda: Contract("beacon", BEACON, self._beacon()),
             "htsget": lambda: Contract("htsget", HTSGET, self._htsget(), frozenset({"get_reads", "get_variants"})),
+            "dicomweb": lambda: dicomweb.contract(
+                self.engine, self.catalog, self.policy, self.clearinghouse, self.data.place, self.settings.public_url
+            ),
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
             "join": lambda: Contract("join", "/federation/v1", self._side()),
@@ -169,7 +173,8 @@ class _Member:
 
     def shapes(self) -> list[tuple[str, Shape]]:
         """Error shapes by route prefix."""
-        return [(DRS, drs_shape), (HTSGET, htsget_shape), (BEACON, beacon_shape(self.profile.beacon.id))]
+        beacon = beacon_shape(self.profile.beacon.id)
+        return [(DRS, drs_shape), (HTSGET, htsget_shape), (BEACON, beacon), (dicomweb.PATH, dicomweb.shape)]
 
     def pages(self) -> Any:
         """The member's pages: what it holds, requests, the committee's desk."""
