@@ -1,4 +1,4 @@
-"""``gsanode dac committee`` and ``gsanode audit``: what is written is found whole, and what was touched is found out."""
+"""``gsanode dac committee`` and ``gsanode audit``: what is written is found whole, and what was touched is found."""
 
 from __future__ import annotations
 
