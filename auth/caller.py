@@ -18,6 +18,8 @@ class Visa:
     :param asserted: when the source made the statement, epoch seconds.
     :param expires: ``exp`` of the visa and of the visas its conditions needed, the earliest, epoch seconds.
     :param jti: identifier of the visa; of ours, the identifier of the grant.
+    :param rests: (issuer, jti) of the other visas that it needs: those that meet its conditions, and the links that
+        make it this person's.
     """
 
     issuer: str
@@ -30,6 +32,18 @@ class Visa:
     conditions: Conditions
     expires: int
     jti: str | None
+    rests: tuple[tuple[str, str | None], ...] = ()
+
+
+def reference(issuer: str, jti: str | None, own: str) -> str:
+    """How a grant is named in decisions and byte URLs: one of our own by its ``jti``, others with their issuer."""
+    return jti or "" if issuer == own else f"{issuer} {jti or ''}"
+
+
+def referred(grant: str) -> tuple[str, str] | None:
+    """(issuer, jti) of a foreign grant's reference; None for one of our own, whose ``jti`` has no space."""
+    issuer, space, jti = grant.partition(" ")
+    return (issuer, jti) if space else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,19 +14,21 @@ import structlog
 
 from auth import jose, passport
 from auth.caller import ANONYMOUS, Caller, Visa
+from auth.confirming import Confirmations
 from auth.errors import InvalidToken, IssuerUnavailable, TokenTooLarge
 from auth.http import HttpStatus, JsonGet
 from auth.jwks import Jwks
 from auth.keys import clock
 from auth.keyset import KeySet
+from auth.signatures import Signatures
 from auth.trust import Broker, Trust
 
 log = structlog.get_logger(__name__)
 
-ACCESS_TOKEN_TYPES = ("at+jwt",)
 MAX_ACCESS_TOKEN = 8192
 CACHE_SECONDS = 60
 CACHE_SIZE = 4096
+_OPAQUE = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 
 class Clearinghouse:
@@ -46,6 +49,8 @@ class Clearinghouse:
         self._jwks = jwks
         self._http = http
         self._now = now
+        self._confirmations = Confirmations(http, now)
+        self._signatures = Signatures()
         self._cache: OrderedDict[bytes, tuple[int, Caller]] = OrderedDict()
 
     async def bearer(self, authorization: str | None) -> Caller:
@@ -82,12 +87,15 @@ class Clearinghouse:
         await self._http.close()
 
     async def _resolve(self, token: str) -> Caller:
+        if not token.startswith("ey") and (broker := self._trust.opaque) is not None:  # "ey": a JSON object's beginning
+            return await self._resolve_opaque(token, broker)
         parsed = jose.unverified(token, max_bytes=MAX_ACCESS_TOKEN)
-        broker = self._trust.brokers.get(jose.text(parsed.claims, "iss"))
-        if broker is None:
+        named = self._trust.brokers.get(jose.text(parsed.claims, "iss"))
+        if named is None:
             raise InvalidToken("the access token's broker (iss) is not trusted here")
+        broker = named
         keys = await self._jwks.keys(broker.jwks_uri, str(parsed.header["kid"]))
-        claims = jose.check(parsed, keys, typ=ACCESS_TOKEN_TYPES, now=self._now()).claims
+        claims = jose.check(parsed, keys, typ=broker.token_types, now=self._now()).claims
         self._check_access_token(claims)
         said = await self._userinfo(broker, token)
         if said.get("sub") != claims["sub"]:
@@ -99,6 +107,20 @@ class Clearinghouse:
             jose.numeric(claims, "exp"),
             tokens,
             client=client if isinstance(client, str) else None,
+            name=name if isinstance(name, str) else "",
+        )
+
+    async def _resolve_opaque(self, token: str, broker: Broker) -> Caller:
+        """What a broker says of an opaque token; nothing of it is known longer than the answer is kept."""
+        if len(token) > MAX_ACCESS_TOKEN or not _OPAQUE.fullmatch(token):
+            raise InvalidToken("the access token has characters that no Bearer token has (RFC 6750 section 2.1)")
+        said = await self._userinfo(broker, token)
+        tokens = passport.visa_tokens(said.get("ga4gh_passport_v1", []))
+        name = said.get("name")
+        return await self._caller(
+            (jose.text(said, "sub", longest=255), broker.issuer),
+            self._now() + CACHE_SECONDS,
+            tokens,
             name=name if isinstance(name, str) else "",
         )
 
@@ -146,8 +168,21 @@ class Clearinghouse:
         found = passport.candidates(tokens, self._trust)
         wanted = sorted({(candidate.entry.jwks_uri, candidate.kid) for candidate in found})
         fetched = await asyncio.gather(*(self._keys(url, kid) for url, kid in wanted))
-        visas = await anyio.to_thread.run_sync(self._verify, who, found, dict(zip(wanted, fetched, strict=True)), now)
-        return Caller(who[0], who[1], visas, expires, client, name)
+        by_key = dict(zip(wanted, fetched, strict=True))
+        verified = await anyio.to_thread.run_sync(self._verify, found, by_key, now)
+        believed = await asyncio.gather(*(self._believed(candidate) for candidate, _ in verified))
+        visas = [visa for (_, visa), good in zip(verified, believed, strict=True) if good]
+        return Caller(who[0], who[1], passport.combine(who, visas, self._trust), expires, client, name)
+
+    async def _believed(self, candidate: passport.Candidate) -> bool:
+        """A document token speaks for itself; a visa access token that is old needs its issuer's word (ATTACKS 44)."""
+        userinfo, claims = candidate.entry.userinfo, candidate.parsed.claims
+        if not candidate.is_access_token:
+            return True
+        if userinfo is None:
+            return False
+        token, issued = candidate.parsed.token, jose.numeric(claims, "iat")
+        return await self._confirmations.believed(token, jose.text(claims, "sub"), issued, userinfo)
 
     async def _keys(self, url: str, kid: str) -> KeySet | None:
         """Keys of a visa issuer; one that cannot be reached costs its own visas only."""
@@ -159,18 +194,17 @@ class Clearinghouse:
 
     def _verify(
         self,
-        who: tuple[str, str],
         found: Sequence[passport.Candidate],
         keys: Mapping[tuple[str, str], KeySet | None],
         now: int,
-    ) -> tuple[Visa, ...]:
+    ) -> list[tuple[passport.Candidate, Visa]]:
         verified = []
         for candidate in found:
             key_set = keys[candidate.entry.jwks_uri, candidate.kid]
-            visa = None if key_set is None else passport.verify_visa(candidate, key_set, now)
+            visa = None if key_set is None else passport.verify_visa(candidate, key_set, now, self._signatures)
             if visa is not None:
-                verified.append(visa)
-        return passport.combine(who, verified, self._trust)
+                verified.append((candidate, visa))
+        return verified
 
     def _cached(self, sent: tuple[str, ...]) -> Caller | None:
         until, caller = self._cache.get(_digest(sent), (0, ANONYMOUS))

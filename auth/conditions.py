@@ -42,25 +42,29 @@ def _clause(clause: Any) -> Clause:
     return tuple(sorted(clause.items()))
 
 
-def expiry(conditions: Conditions, visas: Sequence[Visa]) -> int | None:
-    """Until when ``conditions`` are met, epoch seconds, or None if they are not.
+def met(conditions: Conditions, visas: Sequence[Visa]) -> tuple[Visa, ...] | None:
+    """The visas that meet ``conditions`` for the longest time, or None if they are not met.
 
     :param visas: verified visas of the same person; those that have conditions themselves count for nothing.
     """
     free = [visa for visa in visas if not visa.conditions]
-    ends = [_alternative(alternative, free) for alternative in conditions]
-    return max((end for end in ends if end is not None), default=None)
+    ways = [way for alternative in conditions if (way := _alternative(alternative, free)) is not None]
+    return max(ways, key=_end, default=None)
 
 
-def _alternative(alternative: Sequence[Clause], visas: Sequence[Visa]) -> int | None:
+def _alternative(alternative: Sequence[Clause], visas: Sequence[Visa]) -> tuple[Visa, ...] | None:
     """All clauses must be met; an alternative without clauses is met by nobody."""
-    ends: list[int] = []
+    chosen: list[Visa] = []
     for clause in alternative:
-        meeting = [visa.expires for visa in visas if meets(visa, clause)]
+        meeting = [visa for visa in visas if meets(visa, clause)]
         if not meeting:
             return None
-        ends.append(max(meeting))
-    return min(ends, default=None)
+        chosen.append(max(meeting, key=lambda visa: visa.expires))
+    return tuple(chosen) or None
+
+
+def _end(way: Sequence[Visa]) -> int:
+    return min(visa.expires for visa in way)
 
 
 def meets(visa: Visa, clause: Clause) -> bool:

@@ -1,4 +1,4 @@
-"""Small, bounded GETs of JSON from configured URLs: keys of issuers, UserInfo of the broker."""
+"""Small, bounded GETs from configured URLs: keys and status lists of issuers, UserInfo of brokers."""
 
 from __future__ import annotations
 
@@ -30,13 +30,31 @@ class JsonGet:
         :raises HttpStatus: any status but 200.
         :raises IssuerUnavailable: no answer in time, too large, compressed or not a JSON object.
         """
-        sent = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
+        content = await self._content(url, max_bytes, {"Accept": "application/json", **(headers or {})})
+        try:
+            return strictjson.loads(content)
+        except strictjson.InvalidJson as error:
+            raise IssuerUnavailable(f"no usable answer from {url}: {type(error).__name__}") from error
+
+    async def text(self, url: str, *, max_bytes: int) -> str:
+        """The text at ``url``, such as a signed list.
+
+        :raises HttpStatus: any status but 200.
+        :raises IssuerUnavailable: no answer in time, too large, compressed or not ASCII.
+        """
+        content = await self._content(url, max_bytes, {"Accept": "application/jwt"})
+        if not content.isascii():
+            raise IssuerUnavailable(f"no usable answer from {url}: not ASCII")
+        return content.decode()
+
+    async def _content(self, url: str, max_bytes: int, headers: Mapping[str, str]) -> bytes:
+        sent = {"Accept-Encoding": "identity", **headers}
         try:
             async with self._opened().get(url, headers=sent, allow_redirects=False) as answer:
                 if answer.status != 200:
                     raise HttpStatus(answer.status)
-                return strictjson.loads(await _body(answer, max_bytes))
-        except (TimeoutError, aiohttp.ClientError, strictjson.InvalidJson) as error:
+                return await _body(answer, max_bytes)
+        except (TimeoutError, aiohttp.ClientError) as error:
             raise IssuerUnavailable(f"no usable answer from {url}: {type(error).__name__}") from error
 
     def _opened(self) -> aiohttp.ClientSession:

@@ -34,17 +34,22 @@ def links(value: str) -> frozenset[Identity]:
     return frozenset(found) if len(found) <= MAX_LINKS else frozenset()
 
 
-def person(start: Identity, visas: Iterable[Visa], trust: Trust) -> frozenset[Identity]:
-    """All identities of the one who is ``start``, by verified LinkedIdentities visas.
+def person(start: Identity, visas: Iterable[Visa], trust: Trust) -> dict[Identity, tuple[Visa, ...]]:
+    """All identities of the one who is ``start``, each with the LinkedIdentities visas that lead to it.
 
     A link that its subject or a peer asserts, or that has conditions, joins nobody.
     """
     groups = [
-        links(visa.value) | {identity(visa, trust)}
+        (visa, links(visa.value) | {identity(visa, trust)})
         for visa in visas
         if visa.type == "LinkedIdentities" and not visa.conditions and visa.by not in ("self", "peer")
     ]
-    known = {start}
-    while joined := [group for group in groups if known & group and not group <= known]:
-        known.update(*joined)
-    return frozenset(known)
+    known: dict[Identity, tuple[Visa, ...]] = {start: ()}
+    waiting = [start]
+    while waiting:
+        here = waiting.pop(0)
+        for link, group in groups:
+            for other in group - known.keys() if here in group else ():
+                known[other] = (*known[here], link)
+                waiting.append(other)
+    return known

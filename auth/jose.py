@@ -21,7 +21,8 @@ from joserfc.errors import JoseError
 
 from auth import strictjson
 from auth.errors import InvalidToken, TokenTooLarge
-from auth.keyset import KeySet, SigningKey
+from auth.keyset import KeySet, PublicKey, SigningKey
+from auth.signatures import Signatures
 
 ALGORITHMS = ("ES256", "RS256")
 SKEW = 30
@@ -106,10 +107,18 @@ def _check_header(header: Mapping[str, Any]) -> None:
         raise InvalidToken("the token's header names no key (kid)")
 
 
-def check(parsed: Unverified, keys: KeySet, *, typ: Collection[str], now: int | None = None) -> Verified:
+def check(
+    parsed: Unverified,
+    keys: KeySet,
+    *,
+    typ: Collection[str],
+    now: int | None = None,
+    seen: Signatures | None = None,
+) -> Verified:
     """Verify a token that was taken apart.
 
     :param typ: accepted types without ``application/``, in lower case; an empty string accepts a token without type.
+    :param seen: signatures that need not be verified again.
     :param now: epoch seconds; the machine's clock if None.
     :raises InvalidToken: type, key, signature or time is wrong, or the token is bound to a key.
     """
@@ -118,14 +127,22 @@ def check(parsed: Unverified, keys: KeySet, *, typ: Collection[str], now: int | 
     key = keys.find(str(parsed.header["kid"]), str(parsed.header["alg"]))
     if key is None:
         raise InvalidToken("the token's key (kid) is not one of its issuer's")
-    try:
-        jws.deserialize_compact(parsed.token, key, registry=_REGISTRY)
-    except JoseError as error:
-        raise InvalidToken("the token's signature does not verify") from error
+    thumbprint = keys.thumbprint(str(parsed.header["kid"]))
+    if seen is None or not seen.holds(parsed.token, thumbprint):
+        _check_signature(parsed.token, key)
+        if seen is not None:
+            seen.remember(parsed.token, thumbprint)
     if "cnf" in parsed.claims:
         raise InvalidToken("the token is bound to a key or certificate (cnf), of which no proof can be given here")
     check_times(parsed.claims, int(time.time()) if now is None else now)
     return Verified(parsed.header, parsed.claims)
+
+
+def _check_signature(token: str, key: PublicKey) -> None:
+    try:
+        jws.deserialize_compact(token, key, registry=_REGISTRY)
+    except JoseError as error:
+        raise InvalidToken("the token's signature does not verify") from error
 
 
 def verify(

@@ -47,9 +47,9 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The signature keys of one issuer by ``kid``."""
+    """The signature keys of one issuer by ``kid``: key, algorithm, thumbprint (RFC 7638)."""
 
-    keys: Mapping[str, tuple[PublicKey, str]]
+    keys: Mapping[str, tuple[PublicKey, str, str]]
 
     @classmethod
     def load(cls, document: Mapping[str, Any]) -> KeySet:
@@ -65,7 +65,7 @@ class KeySet:
             raise InvalidToken(f"the issuer's key set is not a list of at most {MAX_KEYS} keys")
         kids = [entry.get("kid") for entry in entries if isinstance(entry, dict)]
         found = (_public(entry) for entry in entries if isinstance(entry, dict) and kids.count(entry.get("kid")) == 1)
-        return cls({kid: (key, alg) for kid, key, alg in filter(None, found)})
+        return cls({kid: (key, alg, key.thumbprint()) for kid, key, alg in filter(None, found)})
 
     @classmethod
     def of(cls, *keys: SigningKey) -> KeySet:
@@ -74,8 +74,12 @@ class KeySet:
 
     def find(self, kid: str, alg: str) -> PublicKey | None:
         """The key named ``kid`` if it is one for ``alg``."""
-        key, fits = self.keys.get(kid, (None, ""))
+        key, fits, _ = self.keys.get(kid, (None, "", ""))
         return key if fits == alg else None
+
+    def thumbprint(self, kid: str) -> str:
+        """Thumbprint of a key that is here."""
+        return self.keys[kid][2]
 
 
 def _public(jwk: Mapping[str, Any]) -> tuple[str, PublicKey, str] | None:

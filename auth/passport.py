@@ -5,7 +5,7 @@ A passport that does not verify rejects the request. A visa that is not trusted,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from auth import conditions, identities, jose
 from auth.caller import Visa
 from auth.errors import InvalidToken, TokenTooLarge
 from auth.keyset import KeySet
+from auth.signatures import Signatures
 from auth.trust import Broker, Trust, TrustEntry
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,11 @@ class Candidate:
 
     parsed: jose.Unverified
     entry: TrustEntry
+
+    @property
+    def is_access_token(self) -> bool:
+        """Is it of the deprecated form that is an access token of its issuer (AAI-04)?"""
+        return _is_access_token(self.parsed.claims)
 
     @property
     def kid(self) -> str:
@@ -116,15 +122,30 @@ def _candidate(token: str, trust: Trust) -> Candidate:
     entry = trust.issuers.get(jose.text(parsed.claims, "iss"))
     if entry is None:
         raise InvalidToken("the visa's issuer (iss) is not trusted here")
-    if parsed.header.get("jku") != entry.jwks_uri:
-        raise InvalidToken("the visa's key URL (jku) is not the one trusted for its issuer")
+    _check_form(parsed, entry)
     return Candidate(parsed, entry)
 
 
-def verify_visa(candidate: Candidate, keys: KeySet, now: int) -> Visa | None:
+def _check_form(parsed: jose.Unverified, entry: TrustEntry) -> None:
+    """A document token names its keys (AAI-03); an access token is confirmed by its issuer instead (ATTACKS 43, 44)."""
+    if _is_access_token(parsed.claims):
+        if entry.userinfo is None:
+            raise InvalidToken("the visa is an access token; of its issuer only document tokens are accepted")
+        if "jku" not in parsed.header:
+            return
+    if parsed.header.get("jku") != entry.jwks_uri:
+        raise InvalidToken("the visa's key URL (jku) is not the one trusted for its issuer")
+
+
+def _is_access_token(claims: Mapping[str, Any]) -> bool:
+    return "openid" in str(claims.get("scope", "")).split()
+
+
+def verify_visa(candidate: Candidate, keys: KeySet, now: int, seen: Signatures | None = None) -> Visa | None:
     """The visa, or None (with a logged reason) if its signature, form or scope of trust is wrong."""
     try:
-        claims = jose.check(candidate.parsed, keys, typ=VISA_TYPES, now=now).claims
+        typ = (*VISA_TYPES, "at+jwt") if candidate.is_access_token else VISA_TYPES
+        claims = jose.check(candidate.parsed, keys, typ=typ, now=now, seen=seen).claims
         visa = _visa(claims)
         _check_scope(visa, candidate.entry)
         return _aged(visa, candidate.entry, now)
@@ -137,8 +158,6 @@ def _visa(claims: Any) -> Visa:
     said = claims.get("ga4gh_visa_v1")
     if not isinstance(said, dict):
         raise InvalidToken("the token is not a visa")
-    if "openid" in str(claims.get("scope", "")).split():
-        raise InvalidToken("the visa is an access token; only document tokens are accepted")
     asserted = said.get("asserted")
     if isinstance(asserted, bool) or not isinstance(asserted, int):
         raise InvalidToken("the visa's asserted is not a number of seconds")
@@ -207,14 +226,24 @@ def _aged(visa: Visa, entry: TrustEntry, now: int) -> Visa:
 def combine(start: identities.Identity, visas: Sequence[Visa], trust: Trust) -> tuple[Visa, ...]:
     """The visas of the person who is ``start`` that are in effect: linked identities joined, conditions met.
 
-    A visa with conditions expires with the visas that meet them.
+    A visa with conditions, or of a linked identity, rests on the visas that meet or join it and expires with them.
     """
     mine = identities.person(start, visas, trust)
-    of_person = [visa for visa in visas if identities.identity(visa, trust) in mine]
+    of_person = [_resting(visa, mine[who]) for visa in visas if (who := identities.identity(visa, trust)) in mine]
     effective = []
     for visa in of_person:
         if not visa.conditions:
             effective.append(visa)
-        elif (end := conditions.expiry(visa.conditions, of_person)) is not None:
-            effective.append(replace(visa, expires=min(visa.expires, end)))
+        elif (meeting := conditions.met(visa.conditions, of_person)) is not None:
+            effective.append(_resting(visa, meeting))
     return tuple(effective)
+
+
+def _resting(visa: Visa, others: Iterable[Visa]) -> Visa:
+    """``visa`` as it is when it needs ``others``."""
+    needed = tuple(others)
+    if not needed:
+        return visa
+    rests = {named: None for other in needed for named in ((other.issuer, other.jti), *other.rests)}
+    expires = min(visa.expires, *(other.expires for other in needed))
+    return replace(visa, expires=expires, rests=(*visa.rests, *(named for named in rests if named not in visa.rests)))

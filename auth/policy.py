@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from auth.caller import Caller, Visa
+from auth.caller import Caller, Visa, reference
 
 Granularity = Literal["boolean", "count", "record"]
 InForce = Callable[[Collection[str]], Collection[str]]
@@ -34,7 +34,8 @@ class Decision:
     """An answer with its reason.
 
     :param expires: epoch seconds after which the decision no longer holds; None for open data.
-    :param grants: ``jti`` of the own grants that it rests on; each must be in force at each later use.
+    :param grants: references of the grants that it rests on (``auth.caller.reference``); each must stand at each later
+        use.
     :param authenticate: the refusal is for want of a sign-in (401), not of a right (403).
     """
 
@@ -47,10 +48,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class PublicGranularity:
-    """What everyone may learn of a set that is not open: of its people, and of their genotypes."""
+    """What those may learn of a set who may not fetch it: of its people, and of their genotypes.
+
+    :param researchers: genotypes, for callers with Registered Access; others have ``genotypes``.
+    """
 
     general: Granularity = "count"
     genotypes: Granularity = "boolean"
+    researchers: Granularity = "count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +78,17 @@ class Floor:
         return None if n < self.minimum else n - n % self.round_to
 
 
+def strictest(*floors: Floor) -> Floor:
+    """The floor that tells no more than any of ``floors``: the largest minimum and the coarsest rounding."""
+    return Floor(max(floor.minimum for floor in floors), max(floor.round_to for floor in floors))
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The rules of one member.
 
     :param issuer: public URL of this member; issuer of its own visas.
-    :param in_force: which of these ``jti`` are grants in force now; asked at every decision, never cached.
+    :param in_force: which of these references are of grants that stand now; asked at every decision, never cached.
     :param public: public granularity by accession, ``default`` for the others.
     """
 
@@ -113,18 +123,34 @@ class Policy:
         if self.fetch(caller, rule, now).allowed:
             return "record"
         public = self.public.get(rule.accession, self.default)
-        return public.genotypes if genotypes else public.general
+        if not genotypes:
+            return public.general
+        return public.researchers if self._is_researcher(caller, now) else public.genotypes
+
+    def _is_researcher(self, caller: Caller, now: int) -> bool:
+        signed_in = caller.subject is not None and caller.expires is not None and caller.expires > now
+        return signed_in and self._registered(caller, now).allowed
 
     def _controlled(self, caller: Caller, rule: DatasetRule, now: int) -> Decision:
         matching = [visa for visa in caller.visas if self._grants(visa, rule) and visa.expires > now]
-        own = [visa.jti for visa in matching if visa.issuer == self.issuer and visa.jti]
-        in_force = frozenset(self.in_force(own)) if own else frozenset()
-        standing = [visa for visa in matching if visa.issuer != self.issuer or visa.jti in in_force]
+        standing = self._standing(matching)
         if not standing:
             return Decision(False, "grant_not_in_force" if matching else "no_grant")
         best = max(standing, key=lambda visa: visa.expires)
-        grants = (best.jti,) if best.issuer == self.issuer and best.jti else ()
-        return Decision(True, "granted", _earliest(caller, best), grants)
+        return Decision(True, "granted", _earliest(caller, best), self._rests_on(best))
+
+    def _rests_on(self, *visas: Visa) -> tuple[str, ...]:
+        """References of the visas and of all that they need, each once."""
+        named = ((visa.issuer, visa.jti) for visa in visas)
+        needed = (other for visa in visas for other in visa.rests)
+        return tuple(dict.fromkeys(reference(issuer, jti, self.issuer) for issuer, jti in (*named, *needed)))
+
+    def _standing(self, visas: Collection[Visa]) -> list[Visa]:
+        """Those of which every grant stands, in one question."""
+        rests = {visa: self._rests_on(visa) for visa in visas}
+        wanted = list(dict.fromkeys(grant for grants in rests.values() for grant in grants))
+        in_force = frozenset(self.in_force(wanted)) if wanted else frozenset()
+        return [visa for visa, grants in rests.items() if in_force.issuperset(grants)]
 
     def _grants(self, visa: Visa, rule: DatasetRule) -> bool:
         """CLH-06: type, value, source and ``by``; that the issuer may say so was checked with its trust entry."""
@@ -140,10 +166,11 @@ class Policy:
             held = [v for v in caller.visas if v.type == kind and v.value == self.registered and v.expires > now]
             if kind == "AcceptedTermsAndPolicies":
                 held = [visa for visa in held if visa.by is not None]
+            held = self._standing(held)
             if not held:
                 return Decision(False, f"no_{kind}")
             found.append(max(held, key=lambda visa: visa.expires))
-        return Decision(True, "registered", _earliest(caller, *found))
+        return Decision(True, "registered", _earliest(caller, *found), self._rests_on(*found))
 
 
 def _earliest(caller: Caller, *visas: Visa) -> int | None:

@@ -10,8 +10,9 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+
+import orjson
 
 from auth.errors import ExpiredCapability, InvalidCapability
 
@@ -31,6 +32,7 @@ class Capability:
     :param subject: who it was made for, for the log; None for anyone.
     :param first: first byte allowed, 0-based; None for the beginning.
     :param last: last byte allowed, 0-based inclusive; None for the end.
+    :param version: which content of the object it was made for; None where the object names its content itself.
     """
 
     object: str
@@ -40,6 +42,7 @@ class Capability:
     subject: str | None = None
     first: int | None = None
     last: int | None = None
+    version: str | None = None
 
 
 class Signer:
@@ -55,7 +58,7 @@ class Signer:
 
     def sign(self, capability: Capability) -> str:
         """A URL-path-safe token for ``capability``."""
-        content = json.dumps(asdict(capability), separators=(",", ":"), sort_keys=True).encode()
+        content = orjson.dumps(capability)
         return base64.urlsafe_b64encode(self._seal(content) + content).rstrip(b"=").decode()
 
     def verify(self, token: str, now: int) -> Capability:
@@ -66,7 +69,7 @@ class Signer:
         :raises InvalidCapability: this key did not sign it, or it was changed.
         """
         content = self._open(token)
-        fields = json.loads(content)
+        fields = orjson.loads(content)
         capability = Capability(**{**fields, "grants": tuple(fields["grants"])})
         if capability.expires <= now:
             raise ExpiredCapability("the URL has expired; ask for a new one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
@@ -20,7 +21,19 @@ LIFETIME = 3600
 """Seconds that a visa lives; less if its grant ends sooner."""
 
 STATUS_LIFETIME = 60
+MAX_STATUS = 4 * 1024 * 1024
+"""Bytes of a status list: about a hundred thousand revocations of the last hour."""
+
 _MOST_IDS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A status list that was verified. Times are epoch seconds."""
+
+    issued: int
+    expires: int
+    revoked: frozenset[str]
 
 
 class VisaIssuer:
@@ -83,15 +96,16 @@ class VisaIssuer:
         }
 
 
-def read_status(token: str, issuer: str, keys: KeySet, now: int) -> frozenset[str]:
-    """The revoked ``jti`` of a status list of ``issuer``.
+def read_status(token: str, issuer: str, keys: KeySet, now: int) -> Status:
+    """A status list of ``issuer``.
 
     :raises InvalidToken: not its list, or older than 60 s.
     """
-    claims = jose.verify(token, keys, typ={STATUS_TYPE}, max_bytes=4 * 1024 * 1024, now=now).claims
+    claims = jose.verify(token, keys, typ={STATUS_TYPE}, max_bytes=MAX_STATUS, now=now).claims
     revoked = claims.get("revoked")
     if claims.get("iss") != issuer or not isinstance(revoked, list) or not all(isinstance(j, str) for j in revoked):
         raise InvalidToken("not a status list of this issuer")
-    if jose.numeric(claims, "exp") - jose.numeric(claims, "iat") > STATUS_LIFETIME:
+    issued, expires = jose.numeric(claims, "iat"), jose.numeric(claims, "exp")
+    if expires - issued > STATUS_LIFETIME:
         raise InvalidToken("the status list claims to be valid too long")
-    return frozenset(revoked)
+    return Status(issued, expires, frozenset(revoked))

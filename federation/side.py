@@ -56,6 +56,18 @@ class Rules(Protocol):
         ...
 
 
+class Debit(Protocol):
+    """Pays for a question from the budgets of its caller before anybody is looked at."""
+
+    def __call__(self, clauses: Sequence[Clause], caller: Caller, *, numbers: bool) -> None:
+        """Debit all clauses together, as one question about people.
+
+        :param numbers: the answer shows numbers, where they are granted.
+        :raises web.errors.Failure: 401 or 403 where the caller has no budget, or none that is left for it.
+        """
+        ...
+
+
 class Gateways(Protocol):
     """Verifies that a request comes from a gateway that this member trusts."""
 
@@ -102,6 +114,7 @@ class Side:
 
     :param url: this member's public URL.
     :param partners: join keys (32 bytes) by the id of the linked member.
+    :param debit: what the question costs is paid by this before people are looked at.
     :param requests_url: where access to a data set is requested, or None.
     """
 
@@ -115,6 +128,7 @@ class Side:
     gateways: Gateways
     bearer: Bearers
     nonces: Nonces
+    debit: Debit
     requests_url: str | None = None
     clock: Callable[[], float] = time.time
 
@@ -163,6 +177,7 @@ class Side:
             raise Failure(409, str(error)) from error
         clauses = [*body["question"]["all"], *body["question"]["none"]]
         access = self._access(caller, any(people.of_genotypes(clause) for clause in clauses))
+        self.debit(clauses, caller, numbers=body["granularity"] != "boolean")
         found = people.meeting(self.individuals, body["question"], caller, access.records())
         shown = self._shown(body, nonce, found, access)
         if body["granularity"] == "record":

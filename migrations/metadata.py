@@ -23,6 +23,7 @@ def metadata(kind: Kind) -> list[MetaData]:
     import adapters.registration.tables
     import adapters.terms.tables
     import adapters.variants.tables
+    import auth.budget
     import auth.sessions
     import federation.tables
 
@@ -33,6 +34,7 @@ def metadata(kind: Kind) -> list[MetaData]:
         adapters.terms.tables.Base.metadata,
         adapters.variants.tables.Base.metadata,
         auth.tables.Base.metadata,
+        auth.budget.Base.metadata,
         auth.sessions.Base.metadata,
         federation.tables.Base.metadata,
     ]

@@ -6,19 +6,21 @@ up at every request, so a revoked grant or a withdrawn file ends open URLs at on
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from urllib.parse import quote
 
 import anyio.to_thread
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
-from adapters.catalog.catalog import Catalog, FileRecord
-from adapters.catalog.together import Together
+from adapters.catalog.catalog import FileRecord
+from adapters.catalog.single import Single
 from adapters.store.local import LocalStore
 from adapters.store.protocol import ArchiveStore, NoSuchObject, Stat
 from auth.caller import Caller
@@ -31,12 +33,19 @@ from web.errors import Failure
 log = structlog.get_logger(__name__)
 
 PREFIX = "/data"
+METHODS = ("GET", "HEAD")
 InForce = Callable[[Collection[str]], Collection[str]]
 
 
-class Data:
-    """Signs byte URLs and answers them.
+def version(etag: str) -> str:
+    """A short name of the content that a store knows by ``etag``."""
+    return hashlib.blake2b(etag.encode(), digest_size=12).hexdigest()
 
+
+class Data:
+    """Signs byte URLs and answers them: an ASGI application for everything below :data:`PREFIX`.
+
+    :param files: reads the file of an id.
     :param seconds: longest life of a URL; a decision that ends earlier ends it earlier (CLH-04).
     :param in_force: which of these grants stand now.
     :param manifest: the manifest of an id, if it holds now.
@@ -46,7 +55,7 @@ class Data:
     def __init__(
         self,
         *,
-        catalog: Catalog,
+        files: Single,
         stores: Mapping[str, ArchiveStore],
         signer: Signer,
         in_force: InForce,
@@ -55,7 +64,7 @@ class Data:
         manifest: Callable[[str], Manifest | None] = lambda _id: None,
         accel: Accel | None = None,
     ) -> None:
-        self._together = Together(catalog.files)
+        self._files = files
         self._stores = stores
         self._signer = signer
         self._in_force = in_force
@@ -65,33 +74,57 @@ class Data:
         self._accel = accel
 
     def url(
-        self, file: FileRecord, caller: Caller, decision: Decision, first: int | None = None, last: int | None = None
+        self,
+        file: FileRecord,
+        caller: Caller,
+        decision: Decision,
+        etag: str | None,
+        first: int | None = None,
+        last: int | None = None,
     ) -> str:
-        """A URL of the file, or of its bytes ``first`` to ``last`` (0-based, inclusive), for this decision."""
+        """A URL of the file, or of its bytes ``first`` to ``last`` (0-based, inclusive), for this decision.
+
+        :param etag: what the store calls the content now: other bytes in its place are not served by this URL (DRS-24).
+            None for a manifest, whose id names its content.
+        """
         expires = int(time.time()) + self._seconds
         if decision.expires is not None:
             expires = min(expires, decision.expires)
-        token = self._signer.sign(Capability(file.id, "GET", expires, decision.grants, caller.subject, first, last))
-        return f"{self._public_url}{PREFIX}/{token}/{quote(file.name.rsplit('/', 1)[-1], safe='')}"
+        content = None if etag is None else version(etag)
+        capability = Capability(file.id, "GET", expires, decision.grants, caller.subject, first, last, content)
+        name = quote(file.name.rsplit("/", 1)[-1], safe="")
+        return f"{self._public_url}{PREFIX}/{self._signer.sign(capability)}/{name}"
 
-    def routes(self) -> list[Route]:
-        """The route of the byte URLs."""
-        return [Route(PREFIX + "/{token}/{name}", self._serve, methods=["GET", "HEAD"])]
+    def etag(self, file: FileRecord) -> str | None:
+        """What the store calls the file's content now; None for one in no store. Does I/O.
 
-    async def _serve(self, request: Request) -> ASGIApp:
-        capability = self._signer.verify(request.path_params["token"], int(time.time()))
-        file = await self._together.file(capability.object)
-        return Delivered(await anyio.to_thread.run_sync(self._answer, request, capability, file))
+        :raises Failure: 500 if the archive does not hold what was registered.
+        """
+        return self._held(file)[2].etag if file.locations else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as ASGI application."""
+        token, between, name = scope["path"].removeprefix(f"{PREFIX}/").partition("/")
+        if not (token and between and name) or "/" in name:
+            raise Failure(404, "there is no such file")
+        if scope["method"] not in METHODS:
+            raise HTTPException(405, headers={"Allow": ", ".join(METHODS)})
+        request = Request(scope, receive)
+        capability = self._signer.verify(token, int(time.time()))
+        file = await self._files.file(capability.object)
+        answer = await anyio.to_thread.run_sync(self._answer, request, capability, file)
+        await Delivered(answer)(scope, receive, send)
 
     def _answer(self, request: Request, capability: Capability, known: FileRecord | None) -> Response:
         """Looks at grants and the archive: to be called from a thread."""
         file, content = self._standing(capability, known)
         if content is not None:
             return made(request, content, described(file.checksums["sha-256"], ""), file.mime_type)
-        store, key = self.place(file)
-        stat = self._intact(file, store, key)
+        store, key, stat, path = self._held(file)
+        if capability.version not in (None, version(stat.etag)):
+            log.error("archived_file_changed", file=file.id)
+            raise Failure(410, f"{file.id} was replaced after this URL was made; ask for a new one")
         headers = described(file.checksums.get("sha-256"), stat.etag)
-        path = store.path(key)
         if capability.first is None and capability.last is None:
             if isinstance(store, LocalStore) and self._accel is not None and path is not None:
                 return self._accel.to(store.name, path.relative_to(store.root), headers, file.mime_type)
@@ -103,20 +136,21 @@ class Data:
         tag = {"ETag": f'{headers["ETag"][:-1]}.{first}-{last}"'}
         return streamed(request, store, key, first, last, tag, file.mime_type)
 
-    def _intact(self, file: FileRecord, store: ArchiveStore, key: str) -> Stat:
-        """What the store says of the file, if it still holds it.
+    def _held(self, file: FileRecord) -> tuple[ArchiveStore, str, Stat, Path | None]:
+        """Store and key of the file, what the store says of it, and its path where the store has paths.
 
-        :raises Failure: 500, after an event for the operator.
+        :raises Failure: 500, after an event for the operator, if the store does not hold what was registered.
         """
+        store, key = self.place(file)
         try:
-            stat = store.head(key)
+            path, stat = store.found(key) if isinstance(store, LocalStore) else (None, store.head(key))
         except NoSuchObject as error:
             log.error("archived_file_missing", file=file.id)
             raise Failure(500, f"the archive has lost the bytes of {file.id}; the operator has been told") from error
         if stat.size != file.size:
             log.error("archived_file_changed", file=file.id, size=stat.size, registered=file.size)
             raise Failure(500, f"the bytes of {file.id} are not those registered; the operator has been told")
-        return stat
+        return store, key, stat, path
 
     def _standing(self, capability: Capability, file: FileRecord | None) -> tuple[FileRecord, bytes | None]:
         """The file that the capability is for and, if it is in no store, its content.

@@ -16,14 +16,19 @@ from adapters.catalog.bundles import Bundles
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
 from adapters.catalog.holdings import Holdings
+from adapters.catalog.kept import Kept
+from adapters.catalog.single import single
 from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
 from adapters.store.source import ByteSource
+from adapters.variants.published import PublicVariants
 from auth import outbox
+from auth.budget import Budgets
 from auth.clearinghouse import Clearinghouse
 from auth.client_assertion import Assertions
 from auth.dac import Dac
+from auth.grants import GrantsInForce
 from auth.http import JsonGet
 from auth.jwks import Jwks
 from auth.keys import KeyRing
@@ -31,9 +36,10 @@ from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.sign_in import ClientSettings, SignIn
 from auth.pages.views import CALLBACK, AccessPages
-from auth.policy import DatasetRule, Floor, Policy
+from auth.policy import DatasetRule, Policy
 from auth.sessions import Sessions
 from auth.signed import Signer
+from auth.status import StatusLists
 from auth.trust import Broker, Trust, TrustEntry, jku, own
 from auth.visas import VisaIssuer
 from federation.assertions import TrustedGateways
@@ -43,6 +49,7 @@ from node.beacon.answering import Answering
 from node.beacon.beacon import Beacon
 from node.beacon.envelope import beacon_shape
 from node.beacon.failures import FAILURES as BEACON_FAILURES
+from node.beacon.guard import Guard
 from node.beacon.handovers import Handovers
 from node.beacon.meeting import Meeting
 from node.beacon.profile import Profile as BeaconProfile
@@ -90,10 +97,10 @@ def member(settings: MemberSettings, engine: Engine) -> Assembly:
         shapes=parts.shapes(),
         failures={**AUTH_FAILURES, **BEACON_FAILURES, **STORE_FAILURES},
         routes=[
-            *parts.data.routes(),
             jwks_route(parts.ring.public_jwks),
             document("/service-info", parts.service(artifact=settings.member, standard_version="1", group=GROUP)),
         ],
+        areas={PREFIX: parts.data},
         pages=parts.pages(),
         checks=checks(engine),
         lifespans=[parts.lifespan],
@@ -110,37 +117,49 @@ class _Member:
         self.engine = engine
         self.profile = profile(settings.member)
         self.ring = KeyRing(engine)
-        self.catalog = Catalog(engine)
+        self.kept = Kept(engine)
+        self.catalog = Catalog(engine, kept=self.kept)
+        self.single = single(self.catalog)
         self.http = JsonGet()
         url, broker = settings.public_url, settings.broker.issuer
         self.jwks = Jwks(self.http, {jku(url): self.ring.key_set})
-        trust = Trust.of((Broker(broker),), (own(url, broker), *(_entry(entry) for entry in settings.trust)))
+        brokers = (Broker(broker), *(Broker(**given.model_dump()) for given in settings.brokers))
+        trust = Trust.of(brokers, (own(url, broker), *(_entry(entry) for entry in settings.trust)))
         self.clearinghouse = Clearinghouse(url, trust, self.jwks, self.http)
         self.issuer = VisaIssuer(url, engine, self.ring)
-        self.policy = Policy(url, self.issuer.in_force)
+        self.statuses = StatusLists(trust.issuers.values(), self.jwks, self.http)
+        self.standing = GrantsInForce(self.issuer.in_force, self.statuses)
+        public, differing = settings.privacy.granularities()
+        self.policy = Policy(url, self.standing, differing, public)
         self.stores = open_stores({name: store.model_dump(mode="json") for name, store in settings.stores.items()})
         self.bundles = Bundles(engine, self.catalog)
         self.manifests = Manifests(self.bundles.find, settings.drs_host)
         self.data = Data(
-            catalog=self.catalog,
+            files=self.single,
             stores=self.stores,
             signer=Signer(bytes.fromhex(settings.url_key)),
-            in_force=self.issuer.in_force,
+            in_force=self.standing,
             public_url=url,
             seconds=settings.url_seconds,
             manifest=self.manifests.one,
             accel=Accel(settings.accel.prefix) if settings.accel else None,
         )
         self.dac = Dac(engine, broker, self._rule, url, terms=self._terms, one_click=self.profile.dac.one_click)
-        self.search = Search(engine, self.profile.beacon.entry_types)
-        self.floor = Floor(settings.floor.minimum, settings.floor.round_to)
+        self.search = Search(engine, self.profile.beacon.entry_types, self.kept)
+        self.guard = Guard(
+            settings.privacy.protections(settings.floor),
+            Budgets(engine),
+            PublicVariants(engine, settings.privacy.references, self.kept),
+            settings.privacy.edges(),
+        )
+        self.floor = settings.floor.rule()
 
     def contracts(self) -> Iterator[Contract]:
         """The standards that the profile names."""
         makers = {
             "drs": lambda: Contract("drs", DRS, self._drs(), frozenset({"get_object", "get_access"})),
             "beacon": lambda: Contract("beacon", BEACON, self._beacon()),
-            "htsget": lambda: Contract("htsget", HTSGET, self._htsget()),
+            "htsget": lambda: Contract("htsget", HTSGET, self._htsget(), frozenset({"get_reads", "get_variants"})),
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
             "join": lambda: Contract("join", "/federation/v1", self._side()),
@@ -189,15 +208,18 @@ class _Member:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Mails leave and ended grants are noted while the process serves; then connections are closed."""
+        """Mails leave, ended grants are noted and status lists read while the process serves; then all is closed."""
         stop = threading.Event()
+        await self.statuses.refresh()
         async with anyio.create_task_group() as group:
+            group.start_soon(self.statuses.run)
             for loop in self._loops(stop):
                 group.start_soon(anyio.to_thread.run_sync, loop)
             try:
                 yield
             finally:
                 stop.set()
+                group.cancel_scope.cancel()
         await self.clearinghouse.close()
 
     def _loops(self, stop: threading.Event) -> Iterator[Callable[[], None]]:
@@ -227,6 +249,7 @@ class _Member:
         presigning = frozenset(name for name, store in self.settings.stores.items() if store.kind == "s3")
         return Drs(
             catalog=self.catalog,
+            files=self.single,
             shelf=Shelf(self.catalog, self.bundles, self.manifests),
             manifests=self.manifests,
             policy=self.policy,
@@ -238,7 +261,7 @@ class _Member:
                 htsget=self._slices(),
                 presigning=presigning,
             ),
-            places=Places(self.data.url, self._store_url, presigning),
+            places=Places(self.data.url, self.data.etag, self._store_url, presigning),
             public_url=self.settings.public_url,
             service=self.service,
         )
@@ -274,6 +297,7 @@ class _Member:
                 floor=self.floor,
                 bearer=self.clearinghouse.bearer,
                 profile=about,
+                guard=self.guard,
                 handovers=Handovers(
                     Holdings(self.engine, self.catalog),
                     drs_host=self.settings.drs_host,
@@ -286,7 +310,7 @@ class _Member:
 
     def _htsget(self) -> Htsget:
         return Htsget(
-            catalog=self.catalog,
+            files=self.single,
             policy=self.policy,
             clearinghouse=self.clearinghouse,
             slicer=Slicer(SLICER_BYTES),
@@ -311,19 +335,22 @@ class _Member:
             htsget=self._slices(),
         )
         gateways = {gateway.issuer: gateway.jwks_uri for gateway in self.settings.gateways}
+        meeting = Meeting(
+            catalog=self.catalog,
+            search=self.search,
+            policy=self.policy,
+            floor=self.floor,
+            linked=self.profile.accessions.link is not None,
+            guard=self.guard,
+        )
         return Side(
             url=url,
-            individuals=Meeting(
-                catalog=self.catalog,
-                search=self.search,
-                policy=self.policy,
-                floor=self.floor,
-                linked=self.profile.accessions.link is not None,
-            ),
+            individuals=meeting,
+            debit=meeting.debit,
             record=individuals.record,
             rules=individuals.rules,
             granularity=self.policy.granularity,
-            floor=self.floor,
+            floor=self.guard.protections.strictest(),
             partners={partner.member: bytes.fromhex(partner.key) for partner in self.settings.partners},
             gateways=TrustedGateways(Assertions(self.engine, url, gateways, self.jwks).verify),
             bearer=self.clearinghouse.bearer,
@@ -340,6 +367,9 @@ def _entry(given: TrustedIssuer) -> TrustEntry:
         datasets=tuple(given.datasets),
         types=tuple(given.types),
         subjects_of=given.subjects_of,
+        max_age=given.max_age,
+        status=given.status,
+        userinfo=given.userinfo,
     )
 
 

@@ -6,9 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from web.settings import ProcessSettings, SettingsError, Strict, read, validated
+from node.privacy import Floor, Privacy
+from web.settings import ProcessSettings, SettingsError, Strict, Url, read, validated
 
 MEMBERS = "config.members"
 
@@ -34,6 +35,11 @@ class S3Store(Strict):
 Store = Annotated[LocalStore | S3Store, Field(discriminator="kind")]
 
 
+VisaType = Literal[
+    "AffiliationAndRole", "AcceptedTermsAndPolicies", "ResearcherStatus", "ControlledAccessGrants", "LinkedIdentities"
+]
+
+
 class BrokerClient(Strict):
     """The broker this member signs people in with, and its own client id there."""
 
@@ -42,14 +48,35 @@ class BrokerClient(Strict):
 
 
 class TrustedIssuer(Strict):
-    """A visa issuer and what it may speak for. All strings match exactly, prefixes only in ``datasets``."""
+    """A visa issuer and what it may speak for. All strings match exactly, prefixes (ending with ``/``) in ``datasets``.
 
-    issuer: str
-    jwks_uri: str
+    ``max_age`` is in seconds after ``asserted``; ``status`` its signed status list, ``userinfo`` where its access-token
+    visas are confirmed (``auth.trust.TrustEntry``).
+    """
+
+    issuer: Url
+    jwks_uri: Url
     sources: list[str]
     datasets: list[str]
-    types: list[str]
+    types: list[VisaType]
     subjects_of: str | None = None
+    max_age: int | None = Field(default=None, ge=60)
+    status: Url | None = None
+    userinfo: Url | None = None
+
+
+class TrustedBroker(Strict):
+    """Another broker whose Passports and access tokens are accepted beside those of our own.
+
+    ``token_types`` are the ``typ`` of its access tokens; ``opaque`` says that they may be no JWTs at all, which at most
+    one broker may say.
+    """
+
+    issuer: Url
+    jwks_uri: Url
+    userinfo: Url
+    token_types: tuple[Literal["at+jwt", "jwt"], ...] = ("at+jwt",)
+    opaque: bool = False
 
 
 class TrustedGateway(Strict):
@@ -57,13 +84,6 @@ class TrustedGateway(Strict):
 
     issuer: str
     jwks_uri: str
-
-
-class Floor(Strict):
-    """Counts below ``minimum`` are not told; others are rounded down to a multiple of ``round_to``."""
-
-    minimum: int = Field(default=10, ge=1)
-    round_to: int = Field(default=10, ge=1)
 
 
 class JoinPartner(Strict):
@@ -146,14 +166,27 @@ class MemberSettings(ProcessSettings):
     stores: dict[str, Store]
     broker: BrokerClient
     trust: list[TrustedIssuer]
+    brokers: tuple[TrustedBroker, ...] = ()
     gateways: tuple[TrustedGateway, ...] = ()
     partners: tuple[JoinPartner, ...] = ()
     floor: Floor = Floor()
+    privacy: Privacy = Privacy()
     mail: Mail = Mail()
     url_key: str = Field(pattern=r"^[0-9a-f]{64}$")
     url_seconds: int = Field(default=900, ge=10, le=3600)
     accel: Accel | None = None
     jobs: JobSettings = JobSettings()
+
+    @model_validator(mode="after")
+    def _each_named_once(self) -> MemberSettings:
+        brokers = [self.broker.issuer, *(broker.issuer for broker in self.brokers)]
+        issuers = [self.public_url, *(issuer.issuer for issuer in self.trust)]
+        for key, named in (("brokers", brokers), ("trust", issuers)):
+            if doubled := {one for one in named if named.count(one) > 1}:
+                raise ValueError(f"{key}: given twice, or is this node's own: {', '.join(sorted(doubled))}")
+        if sum(broker.opaque for broker in self.brokers) > 1:
+            raise ValueError("brokers: opaque tokens say nothing of their broker, so that only one may have them")
+        return self
 
 
 class Accessions(Strict):

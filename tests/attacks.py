@@ -93,7 +93,6 @@ ROWS = {
     73: "services without credentials",
 }
 WAITING = {
-    44: "access-token visas are not accepted yet",
     69: "there are no review links yet",
     70: "registration numbers are not part of registration yet",
     72: "files are not encrypted yet",

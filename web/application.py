@@ -19,6 +19,7 @@ from web.body import LARGEST, Bounded
 from web.contracts import Contract
 from web.direct import Direct
 from web.errors import FRAMEWORK_ERRORS, Errors, Shape, Table
+from web.front import Front
 from web.health import Check, Health, Metrics, Observe
 from web.logging import request_line
 
@@ -34,7 +35,8 @@ class Assembly:
     :param contracts: the standards it serves.
     :param shapes: (route prefix, error shape) pairs.
     :param failures: exceptions of deeper layers and the failures they become.
-    :param routes: routes outside any contract (byte URLs, key sets).
+    :param routes: routes outside any contract (key sets).
+    :param areas: applications that answer everything below a prefix (byte URLs).
     :param pages: a Flask application for everything else, or None.
     :param checks: readiness checks by name.
     :param lifespans: contexts held open while the process serves (sessions, loops).
@@ -47,6 +49,7 @@ class Assembly:
     shapes: Sequence[tuple[str, Shape]] = ()
     failures: Table = field(default_factory=dict)
     routes: Sequence[BaseRoute] = ()
+    areas: Mapping[str, ASGIApp] = field(default_factory=dict)
     pages: Any | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     lifespans: Sequence[Lifespan] = ()
@@ -59,14 +62,14 @@ def create_application(assembly: Assembly) -> ASGIApp:
     errors = Errors(assembly.shapes, assembly.failures)
     standards = _connexion(assembly, errors)
     prefixes = tuple(contract.base_path for contract in assembly.contracts)
-    short = Direct(list(assembly.contracts), standards)
-    metrics = Metrics((*prefixes, *_areas(assembly.routes), "/healthz", "/readyz", "/metrics", "/docs"))
+    areas = (*prefixes, *assembly.areas, *_areas(assembly.routes))
+    metrics = Metrics((*areas, "/healthz", "/readyz", "/metrics", "/docs"))
     pages: Any = WSGIMiddleware(assembly.pages, workers=8) if assembly.pages is not None else None
 
     async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         of_standard = any(path == prefix or path.startswith(prefix + "/") for prefix in prefixes)
-        await (short if of_standard or pages is None else pages)(scope, receive, send)
+        await (standards if of_standard or pages is None else pages)(scope, receive, send)
 
     application = Starlette(
         routes=[
@@ -80,7 +83,7 @@ def create_application(assembly: Assembly) -> ASGIApp:
     )
     application.router.redirect_slashes = False
     application.router.default = Bounded(elsewhere, assembly.body_bytes)
-    wrapped: ASGIApp = application
+    wrapped: ASGIApp = Front(assembly.areas, Direct(list(assembly.contracts)), application, errors)
     for middleware in assembly.middlewares:
         wrapped = middleware(wrapped)
     return Observe(wrapped, metrics, request_line(assembly.name))

@@ -21,7 +21,7 @@ class Contract:
     :param name: the file ``specs/{name}.yaml``.
     :param base_path: where its paths hang under the process's public URL, without a trailing slash.
     :param handler: object with one method per ``operationId``.
-    :param direct: GET operations without required query parameters that are answered the short way (``web.direct``).
+    :param direct: GET operations that are answered the short way (``web.direct``).
     """
 
     name: str
@@ -71,3 +71,17 @@ def method(handler: object, operation_id: str) -> Callable[..., Any]:
 def resolver(handler: object) -> Resolver:
     """Operations are methods of ``handler``; a missing one fails when the process starts, not when it is called."""
     return Resolver(lambda operation_id: method(handler, operation_id))
+
+
+def resolved(document: Document, node: Any) -> Any:
+    """``node`` with every reference into the document replaced by what it means."""
+    if isinstance(node, list):
+        return [resolved(document, item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        target: Any = document
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        return resolved(document, target)
+    return {key: resolved(document, value) for key, value in node.items()}

@@ -1,8 +1,9 @@
 """The short way: GET operations named by a contract are answered without connexion, by the same rules.
 
 Connexion takes a request through nine layers and builds its validators anew for each; here the path is matched once,
-the handler called, and its answer checked against the same response schema by the same compiled validator. Only
-requests without a query go this way: everything that could be wrong with parameters is connexion's to refuse.
+plain parameters are checked against the same schemas, the handler is called, and its answer is checked by the same
+compiled validator. Whatever could be wrong with a request (a parameter that breaks its schema, is repeated or is of a
+form that needs taking apart) is connexion's to refuse.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from inspect import signature
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from connexion.context import _receive, _scope
 from connexion.exceptions import NonConformingResponseBody
+from connexion.lifecycle import ConnexionResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web import contracts
@@ -22,98 +27,152 @@ from web.contracts import Contract
 from web.validation import complaint
 
 Schema = dict[str, Any]
+Schemas = Mapping[str, Mapping[str, Schema]]
 PARAMETER = re.compile(r"\{(\w+)\}")
+INTEGER = re.compile(r"0|[1-9][0-9]{0,17}")
 JSON = "application/json"
+BODIES = (b"content-length", b"transfer-encoding")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation: its path as a pattern, its handler's method, and the schemas of its answers by status."""
+    """An operation.
 
-    path: re.Pattern[str]
+    :param method: its handler's method.
+    :param query: schemas of its query parameters by name.
+    :param taken: names of those that the method takes as arguments.
+    :param schemas: of its answers by status and media type.
+    """
+
     method: Callable[..., Awaitable[Any]]
-    schemas: Mapping[str, Schema | None]
+    query: Mapping[str, Schema]
+    taken: frozenset[str]
+    schemas: Schemas
 
 
 class Direct:
-    """Answers what it knows, and leaves the rest to ``otherwise``.
+    """The operations that go the short way.
 
     :param served: contracts; those of their operations that they name as ``direct`` are answered here.
     """
 
-    def __init__(self, served: list[Contract], otherwise: ASGIApp) -> None:
-        self._otherwise = otherwise
-        self._operations = [operation for contract in served if contract.direct for operation in _operations(contract)]
+    def __init__(self, served: list[Contract]) -> None:
+        self._paths = [known for contract in served if contract.direct for known in _paths(contract)]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as ASGI application."""
-        if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
-            for operation in self._operations:
-                match = operation.path.fullmatch(scope["path"])
-                if match is not None:
-                    await _answer(operation, match.groupdict(), scope, receive, send)
-                    return
-        await self._otherwise(scope, receive, send)
+    def find(self, scope: Scope) -> ASGIApp | None:
+        """What answers a request, or None if it must go through connexion."""
+        if scope["method"] != "GET":
+            return None
+        for pattern, operation in self._paths:
+            match = pattern.fullmatch(scope["path"])
+            if match is None:
+                continue
+            if operation is None or any(name in BODIES for name, _ in scope["headers"]):
+                return None
+            arguments = _arguments(operation, scope["query_string"])
+            return None if arguments is None else partial(_answer, operation, {**match.groupdict(), **arguments})
+        return None
 
 
-async def _answer(operation: Operation, parameters: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+def _arguments(operation: Operation, query: bytes) -> dict[str, Any] | None:
+    """The query parameters that the method takes; None if connexion must look at them."""
+    given: dict[str, Any] = {}
+    for name, text in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else ():
+        schema = operation.query.get(name)
+        if schema is None:
+            continue
+        value = _plain(schema, text)
+        if value is None or name in given or complaint(schema, value):
+            return None
+        given[name] = value
+    return {name: value for name, value in given.items() if name in operation.taken}
+
+
+def _plain(schema: Schema, text: str) -> str | int | bool | None:
+    """The value of a parameter that can be written in one way only; None for every other."""
+    match schema.get("type"):
+        case "string":
+            return text or None
+        case "integer":
+            return int(text) if INTEGER.fullmatch(text) else None
+        case "boolean":
+            return {"true": True, "false": False}.get(text)
+        case _:
+            return None
+
+
+async def _answer(operation: Operation, arguments: dict[str, Any], scope: Scope, receive: Receive, send: Send) -> None:
     scoped, received = _scope.set(scope), _receive.set(receive)
     try:
-        answer = await operation.method(**parameters)
+        answer = await operation.method(**arguments)
     finally:
         _scope.reset(scoped)
         _receive.reset(received)
-    body, status, headers = answer if isinstance(answer, tuple) else (answer, 200, {})
-    schema = operation.schemas.get(str(status), operation.schemas.get("default"))
-    if body is not None and schema is not None and (wrong := complaint(schema, body)):
-        raise NonConformingResponseBody(message=wrong)
-    content = b"" if body is None else orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
-    sent = [(b"content-type", JSON.encode()), (b"content-length", str(len(content)).encode())]
-    sent += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": sent})
+    status, headers, content = _written(operation, answer)
+    headers.append((b"content-length", str(len(content)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 
-def _operations(contract: Contract) -> Iterator[Operation]:
-    """In the order in which the router would try the paths."""
+def _written(operation: Operation, answer: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and body of what a method returned: JSON, or an answer that it wrote itself."""
+    if isinstance(answer, ConnexionResponse):
+        content = answer.body.encode() if isinstance(answer.body, str) else answer.body or b""
+        _check(operation, answer.status_code, answer.mimetype or JSON, orjson.loads(content) if content else None)
+        return answer.status_code, _encoded(answer.headers), content
+    body, status, extra = answer if isinstance(answer, tuple) else (answer, 200, {})
+    _check(operation, status, JSON, body)
+    content = b"" if body is None else orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
+    return status, _encoded({**extra, "content-type": JSON}), content
+
+
+def _check(operation: Operation, status: int, media_type: str, body: Any) -> None:
+    """:raises NonConformingResponseBody: if the answer breaks its contract."""
+    schema = operation.schemas.get(str(status), operation.schemas.get("default", {})).get(media_type)
+    if body is not None and schema is not None and (wrong := complaint(schema, body)):
+        raise NonConformingResponseBody(message=wrong)
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def _paths(contract: Contract) -> Iterator[tuple[re.Pattern[str], Operation | None]]:
+    """Paths in the order in which the router would try them; None where its GET is not for the short way."""
     document = contracts.document(contract.name)
     found = set()
     for path, item in document["paths"].items():
-        operation = item.get("get")
-        if operation is None or operation["operationId"] not in contract.direct:
+        if (operation := item.get("get")) is None:
             continue
-        found.add(operation["operationId"])
-        method = contracts.method(contract.handler, operation["operationId"])
-        yield Operation(_pattern(contract.base_path + path), method, _schemas(document, operation))
+        named = [*item.get("parameters", ()), *operation.get("parameters", ())]
+        parameters = contracts.resolved(document, named)
+        made = None
+        if operation["operationId"] in contract.direct:
+            found.add(operation["operationId"])
+            method = contracts.method(contract.handler, operation["operationId"])
+            made = _operation(method, contracts.resolved(document, operation), parameters)
+        yield _pattern(contract.base_path + path, parameters), made
     if found != contract.direct:
         raise LookupError(f"contract {contract.name!r} has no GET operation {sorted(contract.direct - found)}")
 
 
-def _pattern(path: str) -> re.Pattern[str]:
+def _operation(method: Callable[..., Awaitable[Any]], operation: Schema, parameters: list[Schema]) -> Operation:
+    query = {parameter["name"]: parameter["schema"] for parameter in parameters if parameter["in"] == "query"}
+    for parameter in parameters:
+        if parameter["in"] not in ("path", "query") or (parameter["in"] == "query" and parameter.get("required")):
+            raise LookupError(f"{operation['operationId']} has a parameter {parameter['name']!r} that needs connexion")
+    schemas = {
+        status: {media_type: content["schema"] for media_type, content in response.get("content", {}).items()}
+        for status, response in operation["responses"].items()
+    }
+    return Operation(method, query, frozenset(query) & set(signature(method).parameters), schemas)
+
+
+def _pattern(path: str, parameters: list[Schema]) -> re.Pattern[str]:
+    long = {parameter["name"] for parameter in parameters if parameter.get("schema", {}).get("format") == "path"}
     pieces = PARAMETER.split(path)
-    literal = [re.escape(piece) if number % 2 == 0 else f"(?P<{piece}>[^/]+)" for number, piece in enumerate(pieces)]
-    return re.compile("".join(literal))
-
-
-def _schemas(document: Schema, operation: Schema) -> dict[str, Schema | None]:
-    """Schema of the JSON body by status; None where there is no body."""
-    schemas: dict[str, Schema | None] = {}
-    for status, response in operation["responses"].items():
-        content = _resolved(document, response).get("content", {})
-        schema = content.get(JSON, {}).get("schema")
-        schemas[status] = None if schema is None else _resolved(document, schema)
-    return schemas
-
-
-def _resolved(document: Schema, node: Any) -> Any:
-    """``node`` with every reference into the document replaced by what it means."""
-    if isinstance(node, list):
-        return [_resolved(document, item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if "$ref" in node:
-        target: Any = document
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        return _resolved(document, target)
-    return {key: _resolved(document, value) for key, value in node.items()}
+    literal = [
+        re.escape(piece) if number % 2 == 0 else f"(?P<{piece}>{'.+' if piece in long else '[^/]+'})"
+        for number, piece in enumerate(pieces)
+    ]
+    return re.compile("".join(literal), re.DOTALL)

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 # A thread that reads the database gives the interpreter up at every row; with the 5 ms that Python waits by default
 # before it takes the interpreter from the event loop again, a busy process answers slowly whatever its load.
-SWITCH_SECONDS = 0.00002
+SWITCH_SECONDS = 0.005
 
 
 class PortTaken(OSError):

@@ -6,10 +6,11 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from web.body import LARGEST
 
@@ -20,6 +21,28 @@ Model = TypeVar("Model", bound=BaseModel)
 
 class SettingsError(Exception):
     """A mistake in a configuration file; the message names the file, the key and what is allowed."""
+
+
+def _safe_url(url: str) -> str:
+    """Refuse a URL that is not https; plain http is allowed on this machine only."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    local = host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        raise ValueError(f"{url!r} must be an https URL (http only on localhost)")
+    if not host or parts.fragment or parts.username is not None:
+        raise ValueError(f"{url!r} must be an absolute URL with no user name and no fragment")
+    return url
+
+
+def _no_trailing_slash(url: str) -> str:
+    if url.endswith("/"):
+        raise ValueError(f"{url!r} must not end with '/': it is compared as a whole string")
+    return url
+
+
+Url = Annotated[str, AfterValidator(_safe_url)]
+Identity = Annotated[str, AfterValidator(_safe_url), AfterValidator(_no_trailing_slash)]
 
 
 class Strict(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -23,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
+from adapters.catalog.kept import Kept
 from adapters.catalog.models import Checksum, Cohort, Dataset, File, FilePerson, Location
 from adapters.catalog.visibility import dataset_exists, file_exists
 
@@ -111,11 +113,13 @@ class Catalog:
 
     :param engine: the member's database.
     :param clock: today's date in UTC.
+    :param kept: shared with what else asks the same database.
     """
 
-    def __init__(self, engine: Engine, clock: Callable[[], dt.date] = today) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, clock: Callable[[], dt.date] = today, kept: Kept | None = None) -> None:
+        self.engine = engine
         self._clock = clock
+        self._kept = kept or Kept(engine)
 
     def today(self) -> dt.date:
         """The day (UTC) that decides what exists."""
@@ -127,16 +131,13 @@ class Catalog:
 
     def datasets(self, accessions: Sequence[str] | None = None) -> list[DatasetRecord]:
         """All data sets that exist, or those of ``accessions``, by accession."""
-        question = select(Dataset).where(dataset_exists(self._clock())).order_by(Dataset.accession)
-        if accessions is not None:
-            question = question.where(Dataset.accession.in_(accessions))
-        with self._engine.connect() as connection:
-            return [_dataset(row) for row in connection.execute(question)]
+        day, wanted = self._clock(), None if accessions is None else tuple(accessions)
+        return list(self._kept.get(("datasets", day, wanted), partial(_datasets, day, wanted)))
 
     def cohorts(self) -> list[CohortRecord]:
         """All cohorts of data sets that exist, by id."""
         question = select(Cohort).join(Dataset, Dataset.accession == Cohort.dataset).order_by(Cohort.id)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             rows = connection.execute(question.where(dataset_exists(self._clock())))
             return [CohortRecord(row.id, row.dataset, row.name, row.type, row.record) for row in rows]
 
@@ -148,7 +149,7 @@ class Catalog:
         """The files of ``ids`` that exist, by id: a handful of statements for any number."""
         wanted = list(dict.fromkeys(ids))
         found: dict[str, FileRecord] = {}
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             for start in range(0, len(wanted), BLOCK):
                 block = wanted[start : start + BLOCK]
                 found.update(self._read(connection, FILES, ids=block, today=self._clock()))
@@ -157,12 +158,12 @@ class Catalog:
     def dataset_files(self, accession: str) -> list[FileRecord]:
         """The files of a data set, by id."""
         question = self._existing().where(File.dataset == accession).order_by(File.id)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return list(self._read(connection, question).values())
 
     def files_where(self, column: InstrumentedAttribute[Any], values: Sequence[str]) -> Iterator[FileRecord]:
         """The files that exist and have one of ``values`` in ``column`` of ``File``, by id within a block of values."""
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             for start in range(0, len(values), BLOCK):
                 question = self._existing().where(column.in_(values[start : start + BLOCK])).order_by(File.id)
                 yield from self._read(connection, question).values()
@@ -171,14 +172,14 @@ class Catalog:
         """The files that hold data of a person who exists, indexes left out, by id."""
         question = self._existing().join(FilePerson, FilePerson.file == File.id)
         question = question.where(FilePerson.individual == individual, File.index_of.is_(None)).order_by(File.id)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return list(self._read(connection, question).values())
 
     def totals(self) -> tuple[int, int]:
         """Number of files that exist and the sum of their sizes in bytes."""
         question = select(func.count(), func.coalesce(func.sum(File.size), 0)).select_from(File)
         question = question.join(Dataset, Dataset.accession == File.dataset).where(file_exists(self._clock()))
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             count, size = connection.execute(question).one()
         return int(count), int(size)
 
@@ -220,6 +221,13 @@ class _Details:
             self.locations.append((name, value))
         else:
             self.index = value
+
+
+def _datasets(day: dt.date, accessions: Sequence[str] | None, connection: Connection) -> list[DatasetRecord]:
+    question = select(Dataset).where(dataset_exists(day)).order_by(Dataset.accession)
+    if accessions is not None:
+        question = question.where(Dataset.accession.in_(accessions))
+    return [_dataset(row) for row in connection.execute(question)]
 
 
 def _dataset(row: Row[Any]) -> DatasetRecord:

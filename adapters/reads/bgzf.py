@@ -6,7 +6,6 @@ A *virtual offset* is ``compressed offset of a block << 16 | offset in its infla
 from __future__ import annotations
 
 import struct
-import zlib
 from dataclasses import dataclass
 
 from isal import igzip_lib, isal_zlib
@@ -19,6 +18,7 @@ PAYLOAD = 0xFF00  # bytes of data per block that we write, as htslib does: fits 
 EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 HEADER = struct.Struct("<4sIBBH")
 EXTRA = 12
+HEAD = 512  # bytes that show whether a block begins
 TRAILER = 8
 
 
@@ -53,7 +53,11 @@ def read_block(source: ByteSource, offset: int) -> Block:
     :raises DamagedFile: if there is none, or it is cut off or broken.
     """
     raw = source.read(offset, LARGEST_BLOCK) if 0 <= offset < source.size else b""
-    size = block_size(raw, offset)
+    return inflated(raw, block_size(raw, offset), offset)
+
+
+def inflated(raw: bytes, size: int, offset: int) -> Block:
+    """The block of ``size`` bytes with which ``raw`` begins; raises as :func:`read_block` does."""
     start = EXTRA + int.from_bytes(raw[10:12], "little")
     if size > len(raw) or size < start + TRAILER:
         raise DamagedFile(f"the BGZF block at byte {offset} is cut off")
@@ -65,7 +69,7 @@ def read_block(source: ByteSource, offset: int) -> Block:
         data = inflate.decompress(raw[start : size - TRAILER], LARGEST_BLOCK + 1)
     except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub calls the class an instance
         raise DamagedFile(f"the BGZF block at byte {offset} cannot be inflated") from error
-    if len(data) != length or zlib.crc32(data) != checksum:
+    if len(data) != length or isal_zlib.crc32(data) != checksum:
         raise DamagedFile(f"the BGZF block at byte {offset} fails its checksum")
     return Block(data, size)
 
@@ -83,7 +87,7 @@ def _block(data: bytes) -> bytes:
         body = b"\x01" + struct.pack("<HH", len(data), len(data) ^ 0xFFFF) + data  # a stored block
         size = 18 + len(body) + TRAILER
     head = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0" + struct.pack("<H", size - 1)
-    return head + body + struct.pack("<II", zlib.crc32(data), len(data))
+    return head + body + struct.pack("<II", isal_zlib.crc32(data), len(data))
 
 
 def data_end(source: ByteSource) -> int:

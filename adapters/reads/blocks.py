@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adapters.reads.bgzf import Block, block_size, compressed, read_block
+from adapters.reads.bgzf import Block, compressed
 from adapters.reads.binning import Chunk
 from adapters.reads.errors import DamagedFile, DamagedIndex
+from adapters.reads.inflated import Blocks
 from adapters.reads.parts import Inline, Part, Section, Span
-from adapters.reads.source import ByteSource
-
-HEAD = 512  # bytes that show whether a block begins
 
 Boundary = Callable[[bytes, int], bool]
 """Whether a record may begin at a place of a block's data."""
 
 
-def cut(source: ByteSource, chunk: Chunk, end: int, section: Section, boundary: Boundary) -> list[Part]:
+def cut(blocks: Blocks, chunk: Chunk, end: int, section: Section, boundary: Boundary) -> list[Part]:
     """The records between two virtual offsets.
 
     :param end: byte at which the blocks of data end.
@@ -26,30 +24,30 @@ def cut(source: ByteSource, chunk: Chunk, end: int, section: Section, boundary: 
     first, skipped = chunk[0] >> 16, chunk[0] & 0xFFFF
     last, kept = chunk[1] >> 16, chunk[1] & 0xFFFF
     if first == last:
-        data = _edge(source, first, skipped, boundary).data
+        data = _edge(blocks, first, skipped, boundary).data
         _inside(data, kept, last)
         return [Inline(compressed(data[skipped:kept]), section)]
     parts: list[Part] = []
     if skipped:
-        block = _edge(source, first, skipped, boundary)
+        block = _edge(blocks, first, skipped, boundary)
         parts.append(Inline(compressed(block.data[skipped:]), section))
         first += block.size
     else:
-        _begins(source, first, end)
+        _begins(blocks, first, end)
     if last > end or first > last:
         raise DamagedIndex(f"the index names byte {last}, which is not where a block begins")
     tail = b""
     if kept:
-        block = _edge(source, last, kept, boundary)
+        block = _edge(blocks, last, kept, boundary)
         tail = compressed(block.data[:kept])
     else:
-        _begins(source, last, end)
+        _begins(blocks, last, end)
     return [*parts, Span(first, last, section), Inline(tail, section)]
 
 
-def _edge(source: ByteSource, offset: int, at: int, boundary: Boundary) -> Block:
+def _edge(blocks: Blocks, offset: int, at: int, boundary: Boundary) -> Block:
     try:
-        block = read_block(source, offset)
+        block = blocks.block(offset)
     except DamagedFile as error:
         raise DamagedIndex(f"the index does not belong to the file: {error}") from error
     _inside(block.data, at, offset)
@@ -63,11 +61,13 @@ def _inside(data: bytes, at: int, offset: int) -> None:
         raise DamagedIndex(f"the index does not belong to the file: the block at byte {offset} ends before {at}")
 
 
-def _begins(source: ByteSource, offset: int, end: int) -> None:
+def _begins(blocks: Blocks, offset: int, end: int) -> None:
     if offset == end:
         return
     try:
-        block_size(source.read(offset, HEAD) if offset < end else b"", offset)
+        if offset > end:
+            raise DamagedFile(f"the data end at byte {end}, before {offset}")
+        blocks.check(offset)
     except DamagedFile as error:
         raise DamagedIndex(f"the index does not belong to the file: {error}") from error
 

@@ -11,15 +11,15 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from adapters.reads.bgzf import read_block
 from adapters.reads.binning import Chunk
 from adapters.reads.errors import DamagedFile, DamagedIndex
-from adapters.reads.source import ByteSource
+from adapters.reads.inflated import Blocks
 
 MOST_COMPRESSED = 1 << 19  # bytes read at each end
 MOST_INFLATED = 1 << 23
 MOST_OPERATIONS = 200  # of a CIGAR; a longer one is taken to reach everything
 FAR = 1 << 40
+LONGEST_FIXED = 36  # bytes of a record up to the end of its fields of fixed size
 
 CONSUMING = frozenset({0, 2, 3, 7, 8})  # CIGAR operations that pass reference bases
 BAM_FIXED = struct.Struct("<iiiBBHH")
@@ -112,30 +112,46 @@ def _after(at: int, size: int, least: int) -> int:
     return at + size
 
 
-def narrowed_begin(source: ByteSource, chunk: Chunk, shape: Shape, reference: int, start: int) -> int:
-    """Virtual offset in ``chunk`` before which no record of the reference reaches beyond ``start``."""
-    return _Walk(source, chunk).until(shape.reaching, reference, start)[0]
+def narrowed_begin(blocks: Blocks, chunk: Chunk, shape: Shape, reference: int, start: int, likely: int) -> int:
+    """Virtual offset in ``chunk`` before which no record of the reference reaches beyond ``start``.
+
+    :param likely: a record boundary before which no mapped record reaches ``start``. Only reads without a mapping are
+        left out of it, and they stand where they are placed: if the record there begins before ``start``, so do they.
+    """
+    if chunk[0] < likely < chunk[1]:
+        walk = _Walk(blocks, (likely, chunk[1]))
+        if walk.begins_before(shape.beginning, reference, start):
+            return walk.until(shape.reaching, reference, start)[0]
+    return _Walk(blocks, chunk).until(shape.reaching, reference, start)[0]
 
 
-def narrowed_end(source: ByteSource, chunk: Chunk, shape: Shape, reference: int, stop: int) -> int:
+def narrowed_end(blocks: Blocks, chunk: Chunk, shape: Shape, reference: int, stop: int) -> int:
     """Virtual offset in ``chunk`` from which every record begins at ``stop`` or later; its end if that is too far."""
-    place, found = _Walk(source, chunk).until(shape.beginning, reference, stop)
+    place, found = _Walk(blocks, chunk).until(shape.beginning, reference, stop)
     return place if found else chunk[1]
 
 
 class _Walk:
     """Goes from record to record, inflating blocks as they are needed."""
 
-    def __init__(self, source: ByteSource, chunk: Chunk) -> None:
-        first, last = chunk[0] >> 16, chunk[1] >> 16
-        self._held = _Held(source.read(first, min(MOST_COMPRESSED, last - first + (1 << 16))))
+    def __init__(self, blocks: Blocks, chunk: Chunk) -> None:
+        self._blocks = blocks
         self._chunk = chunk
-        self._first = first
-        self._next = 0  # in what is held
+        self._next = chunk[0] >> 16
         self._data = bytearray()
         self._starts: list[int] = []  # of the blocks, in the data
         self._places: list[int] = []  # of the blocks, in the file
         self._limit = FAR  # end of the chunk in the data, once it is known
+
+    def begins_before(self, scan: Scan, reference: int, base: int) -> bool:
+        """Whether the first record lies in one block, is of the reference and begins before ``base``.
+
+        :param scan: finds the first record that begins at a base or later, or on another reference.
+        """
+        at = self._chunk[0] & 0xFFFF
+        if not self._inflate() or at + LONGEST_FIXED > len(self._data):
+            return False
+        return not scan(self._data, at, at + LONGEST_FIXED, reference, base)[2]
 
     def until(self, scan: Scan, reference: int, base: int) -> tuple[int, bool]:
         """Virtual offset of the record that ``scan`` looks for, and whether it was found.
@@ -143,31 +159,35 @@ class _Walk:
         If it was not, the offset is the end of the chunk, or the last record that could be looked at.
         """
         at = before = self._chunk[0] & 0xFFFF
-        while self._inflate():
+        while self._starts or self._inflate():
             passed, at, found = scan(self._data, at, min(self._limit, len(self._data)), reference, base)
             if found:
                 return self._offset(at), True
             before = max(before, passed)
             if at >= self._limit:
                 return self._chunk[1], False
+            if not self._inflate():
+                break
         return self._offset(before), False
 
     def _inflate(self) -> bool:
-        """Inflate the next block; False if it is not held or is beyond the chunk."""
+        """Inflate the next block; False if that would be too much, or is beyond the chunk."""
         if self._limit != FAR or len(self._data) > MOST_INFLATED:
             return False
+        if self._next - (self._chunk[0] >> 16) > MOST_COMPRESSED:
+            return False
         try:
-            block = read_block(self._held, self._next)
-        except DamagedFile:  # what is held ends within a block; a broken one will be met when it is cut
+            block = self._blocks.block(self._next)
+        except DamagedFile:  # it will be met when the slice is cut, should it lie at an edge
             return False
         self._starts.append(len(self._data))
-        self._places.append(self._first + self._next)
+        self._places.append(self._next)
         self._data += block.data
         self._next += block.size
         last, kept = self._chunk[1] >> 16, self._chunk[1] & 0xFFFF
         if self._places[-1] >= last:
             self._limit = self._starts[-1] + kept
-        elif self._first + self._next >= last and not kept:
+        elif self._next >= last and not kept:
             self._limit = len(self._data)
         return True
 
@@ -177,14 +197,3 @@ class _Walk:
             return self._chunk[0]
         block = bisect_right(self._starts, at) - 1
         return self._places[block] << 16 | at - self._starts[block]
-
-
-class _Held:
-    """Bytes of a file that were read at once."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.size = len(data)
-
-    def read(self, offset: int, length: int) -> bytes:
-        return self._data[offset : offset + length]

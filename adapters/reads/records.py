@@ -9,6 +9,7 @@ from adapters.reads.binning import BinnedIndex, Chunk
 from adapters.reads.blocks import Boundary, cut, stretches
 from adapters.reads.errors import UnknownReference
 from adapters.reads.header import Header
+from adapters.reads.inflated import Blocks
 from adapters.reads.parts import Part
 from adapters.reads.region import ALIGNMENTS, Format, Region
 from adapters.reads.source import ByteSource
@@ -30,6 +31,7 @@ def records(
     shape = SHAPES.get(format) if len(regions) <= MOST_NARROWED else None
     numbers = header.references if index.names is None else {name: at for at, name in enumerate(index.names)}
     wanted: list[Chunk] = []
+    blocks, boundary = Blocks(source), _boundary(format, header)
     for region in regions:
         if region.unplaced and format in ALIGNMENTS:
             wanted.append((max(index.after_placed, header.end), end << 16))
@@ -37,23 +39,23 @@ def records(
             number = numbers[region.reference]
             found = [(max(begin, header.end), stop) for begin, stop in index.chunks(number, region.start, region.stop)]
             found = stretches([chunk for chunk in found if chunk[0] < chunk[1]], MOST_STRETCHES)
-            wanted += _narrowed(source, found, shape, index, number, region) if shape else found
+            wanted += _narrowed(blocks, found, shape, index, number, region) if shape else found
         elif region.reference not in header.references:
             raise UnknownReference(region.reference)
-    boundary = _boundary(format, header)
     parts: list[Part] = []
     for chunk in stretches([chunk for chunk in wanted if chunk[0] < chunk[1]], MOST_STRETCHES):
-        parts += cut(source, chunk, end, "body", boundary)
+        parts += cut(blocks, chunk, end, "body", boundary)
     return parts
 
 
 def _narrowed(
-    source: ByteSource, chunks: list[Chunk], shape: narrow.Shape, index: BinnedIndex, number: int, region: Region
+    blocks: Blocks, chunks: list[Chunk], shape: narrow.Shape, index: BinnedIndex, number: int, region: Region
 ) -> list[Chunk]:
     """The stretches of a region without the neighbours before its first record and after its last."""
     left = list(chunks)
     while left:
-        begin = narrow.narrowed_begin(source, left[0], shape, number, region.start)
+        likely = index.first_at(number, region.start)
+        begin = narrow.narrowed_begin(blocks, left[0], shape, number, region.start, likely)
         left[0] = (begin, left[0][1])
         if begin < left[0][1]:
             break
@@ -61,7 +63,7 @@ def _narrowed(
     while left and region.stop is not None:
         low, high = left[-1]
         after = max(low, index.first_at(number, region.stop - 1))
-        stop = narrow.narrowed_end(source, (after, high), shape, number, region.stop) if after < high else high
+        stop = narrow.narrowed_end(blocks, (after, high), shape, number, region.stop) if after < high else high
         left[-1] = (low, stop)
         if low < stop:
             break

@@ -20,6 +20,7 @@ from adapters.reads.crai import ContainerIndex, parse_crai
 from adapters.reads.errors import DamagedFile, DamagedIndex, MissingIndex, StaleIndex, UnknownReference
 from adapters.reads.header import Header
 from adapters.reads.index import LARGEST_INDEX, parse_index
+from adapters.reads.inflated import Blocks
 from adapters.reads.parts import Inline, Part, Span, joined
 from adapters.reads.records import records
 from adapters.reads.region import ALIGNMENTS, Format, Region
@@ -142,7 +143,7 @@ def _layout(format: Format, source: ByteSource) -> Layout:
     header = READERS[format](source)
     if format is Format.CRAM:
         return Layout(header, (Span(0, header.end, "header"),))
-    parts = cut(source, (0, header.end), source.size, "header", lambda _data, _at: True)
+    parts = cut(Blocks(source), (0, header.end), source.size, "header", lambda _data, _at: True)
     return Layout(header, tuple(joined(parts)))
 
 

@@ -78,7 +78,8 @@ class DicomFolder:
                 continue
             origin = Origin(key)
             try:
-                tags = _tags(ByteSource(store, key))
+                with ByteSource(store, key) as source:
+                    tags = _tags(source)
             except (StoreError, NotDicom) as error:
                 reading.plan.problem(origin, ProblemKind.UNREADABLE, str(error))
                 continue

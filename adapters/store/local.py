@@ -24,6 +24,7 @@ from adapters.store.protocol import (
 )
 
 PARTIAL = ".partial"
+ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 class LocalStore:
@@ -35,16 +36,26 @@ class LocalStore:
     def __init__(self, name: str, root: Path) -> None:
         self.name = name
         self.root = root.resolve()
+        self._inside_root = f"{self.root}/".replace("//", "/")
 
     def head(self, key: str) -> Stat:
         """See :class:`~adapters.store.protocol.ArchiveStore`."""
-        return _stat(self._status(key, self.path(key)))
+        return self.found(key)[1]
+
+    def found(self, key: str) -> tuple[Path, Stat]:
+        """The resolved file behind ``key`` and what is known of it; raises as :meth:`head` does."""
+        path = self.path(key)
+        return path, _stat(self._status(key, path))
 
     def read(self, key: str, offset: int, length: int) -> bytes:
         """See :class:`~adapters.store.protocol.ArchiveStore`."""
         checked_range(offset, length)
         with self._open(key) as file:
             return _full_read(file.fileno(), offset, length)
+
+    def open(self, key: str) -> OpenFile:
+        """See :class:`~adapters.store.protocol.ArchiveStore`."""
+        return OpenFile(self._open(key))
 
     def stream(self, key: str, offset: int = 0, length: int | None = None, chunk: int = PIECE) -> Iterator[bytes]:
         """See :class:`~adapters.store.protocol.ArchiveStore`; the open file keeps its content if it is replaced."""
@@ -62,12 +73,12 @@ class LocalStore:
         :raises KeyOutsideRoot: if it is not under the root.
         """
         try:
-            resolved = (self.root / checked_key(key)).resolve()
-        except (OSError, RuntimeError) as error:  # a circle of links, or a name too long for the file system
+            resolved = os.path.realpath(f"{self._inside_root}{checked_key(key)}")
+        except OSError as error:  # a name too long for the file system
             raise NoSuchObject(f"store {self.name!r} cannot resolve {key!r}: {error}") from error
-        if resolved == self.root or not resolved.is_relative_to(self.root):
+        if not resolved.startswith(self._inside_root):
             raise KeyOutsideRoot(f"key {key!r} leads out of the root of store {self.name!r}")
-        return resolved
+        return Path(resolved)
 
     def put(self, key: str, content: BinaryIO | Iterable[bytes]) -> Stat:
         """See :class:`~adapters.store.protocol.ArchiveStore`: temporary file, fsync, rename, fsync of the folder."""
@@ -116,7 +127,7 @@ class LocalStore:
         try:
             status = path.stat()
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            if error.errno in ABSENT:
                 raise NoSuchObject(f"store {self.name!r} holds no file {key!r}") from error
             raise StoreUnavailable(f"store {self.name!r} cannot look at {key!r}: {error.strerror}") from error
         if not stat.S_ISREG(status.st_mode):
@@ -143,6 +154,23 @@ class LocalStore:
                     raise ChangedObject(f"{key!r} in store {self.name!r} was cut off at byte {offset} while being read")
                 yield piece
                 offset += len(piece)
+
+
+class OpenFile:
+    """See :class:`~adapters.store.protocol.Opened`; an open file keeps its content if another takes its name."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.stat = _stat(os.fstat(file.fileno()))
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See :class:`~adapters.store.protocol.Opened`."""
+        checked_range(offset, length)
+        return _full_read(self._file.fileno(), offset, length)
+
+    def close(self) -> None:
+        """See :class:`~adapters.store.protocol.Opened`."""
+        self._file.close()
 
 
 def _stat(status: os.stat_result) -> Stat:

@@ -50,6 +50,21 @@ class Stat:
     modified: dt.datetime
 
 
+class Opened(Protocol):
+    """One object as it was when it was opened; to be closed."""
+
+    stat: Stat
+
+    def read(self, offset: int, length: int) -> bytes:
+        """``length`` bytes from ``offset``; fewer where the object ends, none at or after its end.
+
+        :raises ChangedObject: if the object was replaced since and its former content is gone.
+        """
+
+    def close(self) -> None:
+        """Let it go."""
+
+
 @runtime_checkable
 class ArchiveStore(Protocol):
     """One store of an archive. Every method may be called from any thread; all but ``url`` and ``path`` do I/O.
@@ -66,6 +81,9 @@ class ArchiveStore(Protocol):
 
         :raises ValueError: if ``offset`` or ``length`` is negative.
         """
+
+    def open(self, key: str) -> Opened:
+        """The object for reads of one content, even if it is replaced meanwhile."""
 
     def stream(self, key: str, offset: int = 0, length: int | None = None, chunk: int = PIECE) -> Iterator[bytes]:
         """The bytes of a range (to the end if ``length`` is None) in pieces of at most ``chunk`` bytes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 import obstore
@@ -62,6 +62,11 @@ class S3Store:
             self.head(key)
             return b""
         return self._range(key, offset, offset + length, None)
+
+    def open(self, key: str) -> OpenObject:
+        """See :class:`~adapters.store.protocol.ArchiveStore`."""
+        stat = self.head(key)
+        return OpenObject(stat, lambda start, end: self._range(key, start, end, stat.etag))
 
     def stream(self, key: str, offset: int = 0, length: int | None = None, chunk: int = PIECE) -> Iterator[bytes]:
         """See :class:`~adapters.store.protocol.ArchiveStore`; every request insists on the first one's entity tag."""
@@ -140,6 +145,26 @@ class S3Store:
         if isinstance(error, PreconditionError):
             return ChangedObject(f"{key!r} in store {self.name!r} was replaced while being read")
         return StoreUnavailable(f"store {self.name!r} cannot serve {key!r} ({type(error).__name__})")
+
+
+class OpenObject:
+    """See :class:`~adapters.store.protocol.Opened`; every request insists on the entity tag of the first.
+
+    :param range: reads from a byte (inclusive) to another (exclusive).
+    """
+
+    def __init__(self, stat: Stat, range: Callable[[int, int], bytes]) -> None:
+        self.stat = stat
+        self._range = range
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See :class:`~adapters.store.protocol.Opened`."""
+        checked_range(offset, length)
+        end = min(offset + length, self.stat.size)
+        return self._range(offset, end) if offset < end else b""
+
+    def close(self) -> None:
+        """See :class:`~adapters.store.protocol.Opened`; nothing is held."""
 
 
 def _stat(meta: ObjectMeta) -> Stat:

@@ -16,21 +16,34 @@ READ_AHEAD = 1 << 16  # bytes
 
 
 class ByteSource:
-    """One object of a store; ``size`` (bytes), ``etag`` and ``modified`` (UTC) are those when the view is made."""
+    """One object of a store; ``size`` (bytes), ``etag`` and ``modified`` (UTC) are those when the view is made.
+
+    To be closed, or used in a ``with`` statement.
+    """
 
     def __init__(self, store: ArchiveStore, key: str) -> None:
         """:raises NoSuchObject: if the store does not hold ``key``."""
-        self.store = store
         self.key = key
-        stat = store.head(key)
+        self._opened = store.open(key)
+        stat = self._opened.stat
         self.size, self.etag, self.modified = stat.size, stat.etag, stat.modified
+
+    def __enter__(self) -> ByteSource:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the object go."""
+        self._opened.close()
 
     def read(self, offset: int, length: int) -> bytes:
         """``length`` bytes from the 0-based ``offset``, fewer only where the object ends.
 
-        :raises ChangedObject: if the object became shorter since the view was made.
+        :raises ChangedObject: if the object was replaced or became shorter since the view was made.
         """
-        piece = self.store.read(self.key, offset, length)
+        piece = self._opened.read(offset, length)
         if len(piece) < min(length, self.size - offset):
             raise ChangedObject(f"{self.key!r} is shorter than the {self.size} bytes it had")
         return piece

@@ -16,7 +16,9 @@ from pyroaring import BitMap
 ARRAY, BITS, ROARING = b"H", b"B", b"R"
 # Header of a portable roaring bitmap with one array container for the ordinals 0…65535 (RoaringFormatSpec).
 _CONTAINER = struct.Struct("<IIHHI")
-_COOKIE, _CONTAINERS, _DATA_OFFSET, _ARRAY_MOST = 12346, 1, 16, 4096
+_COOKIE, _CONTAINERS, _DATA_OFFSET = 12346, 1, 16
+ARRAYS_BELOW, ARRAY_MOST = 1 << 16, 4096  # ordinals, and how many of them, that an array has room for
+SMALL = 64  # bytes: what is not larger is not tried as roaring bitmap
 _BITS_OF_BYTE = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
 
@@ -26,14 +28,19 @@ def encode(people: BitMap) -> bytes:
         return ARRAY
     first, last = people.min() // 8 * 8, people.max()
     sizes = {BITS: 5 + (last - first) // 8 + 1}
-    if last < 65536 and len(people) <= _ARRAY_MOST:
+    if last < ARRAYS_BELOW and len(people) <= ARRAY_MOST:
         sizes[ARRAY] = 1 + 2 * len(people)
-    roaring = _roaring(people) if min(sizes.values()) > 64 else None
-    if roaring is not None and 1 + len(roaring) < min(sizes.values()):
-        return ROARING + roaring
+    roaring = ROARING + _roaring(people) if min(sizes.values()) > SMALL else None
+    if roaring is not None and len(roaring) < min(sizes.values()):
+        return roaring
     if min(sizes, key=lambda form: sizes[form]) == ARRAY:
         return ARRAY + struct.pack(f"<{len(people)}H", *people)
     return BITS + struct.pack("<I", first) + _bitset(people, first).to_bytes(sizes[BITS] - 5, "little")
+
+
+def smallest(people: BitMap, plain: bytes) -> bytes:
+    """``plain``, which is the array or bitset of ``people``, or their roaring bitmap if that is smaller."""
+    return min(plain, ROARING + _roaring(people), key=len)
 
 
 def decode(data: bytes) -> BitMap:

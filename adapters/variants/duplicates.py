@@ -69,8 +69,6 @@ def _people(rows: list[Row[Any]], people: BitMap) -> dict[str, Any]:
         "single": _bytes(one),
         "uncalled": _bytes(people - two - one),
         "carrier_count": len(carriers),
-        "allele_count": len(carriers) + len(homozygotes),
-        "allele_number": 2 * len(two) + len(one),
     }
 
 

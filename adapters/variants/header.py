@@ -11,7 +11,8 @@ from adapters.variants.assemblies import (
     assembly,
     assembly_of_text,
 )
-from adapters.variants.vcf import Header, InvalidVariantFile
+from adapters.variants.lines import InvalidVariantFile
+from adapters.variants.vcf import Header
 
 
 def genome_of(header: Header, named: str | None, path: Path) -> GenomeAssembly:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 from sqlalchemy import Connection, select
 
 from adapters.catalog.models import Individual, Membership, Sample
-from adapters.variants.carriers import encode
-from adapters.variants.vcf import ABSENT, InvalidVariantFile
-
-Calls = NDArray[np.int16]
+from adapters.variants import kernel
+from adapters.variants.carriers import SMALL, encode, smallest
+from adapters.variants.kernel import Calls
+from adapters.variants.lines import InvalidVariantFile
 
 
 class UnknownSample(InvalidVariantFile):
@@ -32,16 +29,23 @@ class Called:
     single: bytes | None
     uncalled: bytes | None
     carrier_count: int
-    allele_count: int
-    allele_number: int
 
 
 class Cohort:
-    """The people behind a file's sample columns; two samples of one person count as that person once."""
+    """The people behind a file's sample columns; two samples of one person count as that person once.
+
+    :param ordinals: of each sample's person, in the order of the columns.
+    """
 
     def __init__(self, ordinals: Sequence[int]) -> None:
-        self._ordinals, self._group = np.unique(np.asarray(ordinals, dtype=np.uint32), return_inverse=True)
-        self._one_each = len(self._ordinals) == len(ordinals)
+        self.ordinals = tuple(ordinals)
+        self._ordinals, persons = np.unique(np.asarray(ordinals, dtype=np.int64), return_inverse=True)
+        self._persons = persons.astype(np.int64)
+        size = len(self._ordinals)
+        self._called = np.zeros(size, dtype=np.uint8)
+        self._copies = np.zeros(size, dtype=np.uint8)
+        self._out = np.zeros(kernel.SPARSE * size + SMALL + 8, dtype=np.uint8)
+        self._about = np.zeros(1, dtype=np.int64)
 
     @property
     def people(self) -> BitMap:
@@ -51,49 +55,30 @@ class Cohort:
     def alleles(self, calls: Calls, alternates: Sequence[int]) -> Iterator[Called | None]:
         """For each allele number of ``alternates`` who carries it, or None if nobody does.
 
-        :raises ValueError: for a genotype of more than two alleles.
+        :param calls: a row per sample with its two allele numbers, ``MISSING`` or ``ABSENT``.
         """
-        first, second = _two_columns(calls)
-        called = self._per_person((first >= 0).astype(np.int8) + (second >= 0))
-        single, uncalled = self._encoded(called == 1), self._encoded(called == 0)
+        allele_number = kernel.called(calls, self._persons, self._called)
+        single = uncalled = None
+        if allele_number < 2 * len(self._called):
+            single, uncalled = self._encoded(self._called, 1, 1), self._encoded(self._called, 0, 0)
         for number in alternates:
-            copies = self._per_person((first == number).astype(np.int8) + (second == number))
-            carrier_count = int(np.count_nonzero(copies))
-            if not carrier_count:
+            allele_count = kernel.carried(calls, self._persons, number, self._copies)
+            if not allele_count:
                 yield None
                 continue
-            yield Called(
-                encode(self._set(copies > 0)),
-                self._encoded(copies > 1),
-                single,
-                uncalled,
-                carrier_count,
-                int(copies.sum()),
-                int(called.sum()),
-            )
+            carriers = self._encoded(self._copies, 1, 2) or b""
+            carrier_count = int(self._about[0])
+            homozygotes = self._encoded(self._copies, 2, 2) if allele_count > carrier_count else None
+            yield Called(carriers, homozygotes, single, uncalled, carrier_count)
 
-    def _per_person(self, counts: NDArray[Any]) -> NDArray[Any]:
-        """The largest count over a person's samples, in the order of ordinals."""
-        most = np.zeros(len(self._ordinals), dtype=counts.dtype)
-        if self._one_each:
-            most[self._group] = counts
-        else:
-            np.maximum.at(most, self._group, counts)
-        return most
-
-    def _set(self, chosen: NDArray[np.bool_]) -> BitMap:
-        return BitMap(array("I", self._ordinals[chosen].tobytes()))
-
-    def _encoded(self, chosen: NDArray[np.bool_]) -> bytes | None:
-        return encode(self._set(chosen)) if chosen.any() else None
-
-
-def _two_columns(calls: Calls) -> tuple[Calls, Calls]:
-    if calls.shape[1] == 1:
-        return calls[:, 0], np.full(len(calls), ABSENT, dtype=np.int16)
-    if calls.shape[1] > 2 and (calls[:, 2:] != ABSENT).any():
-        raise ValueError("a genotype has more than two alleles; only haploid and diploid calls can be loaded")
-    return calls[:, 0], calls[:, 1]
+    def _encoded(self, states: kernel.States, low: int, high: int) -> bytes | None:
+        size = kernel.encoded(states, low, high, self._ordinals, self._out, self._about)
+        if size == 0:
+            return None
+        if size > 0:
+            return self._out[:size].tobytes()
+        people = BitMap(self._ordinals[(states >= low) & (states <= high)].tolist())
+        return encode(people) if size == kernel.SPREAD else smallest(people, self._out[:-size].tobytes())
 
 
 def cohort(connection: Connection, dataset: str, samples: Sequence[str], file: str) -> Cohort:

@@ -11,6 +11,7 @@ from typing import Any
 from pyroaring import BitMap
 from sqlalchemy import ColumnElement, Connection, Engine
 
+from adapters.catalog.kept import Kept
 from adapters.variants import merge, search
 from adapters.variants.assemblies import LONGEST, UnknownAssembly, assembly
 from adapters.variants.carriers import Masks, union
@@ -47,15 +48,16 @@ class Variants:
     sees one consistent state of the database. Methods that take a :class:`VariantQuery` raise ``InvalidVariantQuery``.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, kept: Kept | None = None) -> None:
         self._engine = engine
+        self._kept = kept or Kept(engine)
 
     def carriers(self, query: VariantQuery, datasets: Collection[str], visible: Visible) -> dict[str, BitMap]:
         """Per data set everyone with at least one matching allele; data sets without any are left out."""
         criteria, masks = validate(query), Masks(visible)
         found: dict[str, BitMap] = {}
         with self._snapshot() as connection:
-            for part in search.parts(connection, criteria, datasets):
+            for part in self._parts(connection, criteria, datasets):
                 if part.people is not None and (wanted := part.people & masks.of(part.dataset).people):
                     people = self._carriers(connection, criteria, part, wanted)
                     if people:
@@ -69,7 +71,7 @@ class Variants:
         criteria, masks = validate(query), Masks(visible)
         answer = dict.fromkeys(datasets, False)
         with self._snapshot() as connection:
-            for part in search.parts(connection, criteria, datasets):
+            for part in self._parts(connection, criteria, datasets):
                 if not answer[part.dataset] and (sites or part.people is not None):
                     hidden = _hidden([part], masks)
                     with closing(self._alleles(connection, criteria, [part], COUNTED)) as alleles:
@@ -102,7 +104,7 @@ class Variants:
         criteria = Criteria(Place.BRACKET, genome, named["contig"], bracket=(start, start + 1, 0, LONGEST))
         masks = Masks(visible)
         with self._snapshot() as connection:
-            asked = search.parts(connection, criteria, datasets)
+            asked = self._parts(connection, criteria, datasets)
             with closing(self._alleles(connection, criteria, asked, SHOWN)) as alleles:
                 found = (merge.variant(allele, masks) for allele in alleles)
                 return next((one for one in found if one is not None and one.id == internal_id), None)
@@ -127,7 +129,7 @@ class Variants:
         masks, total = Masks(visible), 0
         page: list[Variant] = []
         with self._snapshot() as connection:
-            asked = [p for p in search.parts(connection, criteria, datasets) if sites or p.people is not None]
+            asked = [p for p in self._parts(connection, criteria, datasets) if sites or p.people is not None]
             asked = [p for p in asked if p.people is None or p.people.intersect(masks.of(p.dataset).people)]
             hidden = _hidden(asked, masks)
             for _, same in groupby(asked, key=lambda part: (part.assembly, part.contig)):
@@ -192,6 +194,12 @@ class Variants:
         for _, same in groupby(parts, key=lambda part: (part.assembly, part.contig)):
             streams = [_found(connection, criteria, part, columns, *where) for part in same]
             yield from merge.merged(streams)
+
+    def _parts(self, connection: Connection, criteria: Criteria, datasets: Collection[str]) -> list[Part]:
+        """The parts that may answer, as they are in the state of the database that the connection sees."""
+        names = tuple(sorted(datasets))
+        asked = ("parts", criteria.assembly, criteria.contig, names)
+        return self._kept.within(connection, asked, lambda same: search.parts(same, criteria, names))
 
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:

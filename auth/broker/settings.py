@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from web.settings import Listen, OrganizationSettings, ProcessSettings, Strict
+from web.settings import Identity, Listen, OrganizationSettings, ProcessSettings, Strict, Url
 
 Kind = Literal["public", "confidential"]
 GrantType = Literal[
@@ -19,28 +18,6 @@ GrantType = Literal[
 PASSPORT_SCOPE: Literal["ga4gh_passport_v1"] = "ga4gh_passport_v1"
 Scope = Literal["openid", "profile", "ga4gh_passport_v1", "offline_access"]
 SCOPES: tuple[Scope, ...] = ("openid", "profile", PASSPORT_SCOPE, "offline_access")
-
-
-def _safe_url(url: str) -> str:
-    """Refuse a URL that is not https; plain http is allowed on this machine only."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    local = host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
-    if parts.scheme != "https" and not (parts.scheme == "http" and local):
-        raise ValueError(f"{url!r} must be an https URL (http only on localhost)")
-    if not host or parts.fragment or parts.username is not None:
-        raise ValueError(f"{url!r} must be an absolute URL with no user name and no fragment")
-    return url
-
-
-def _no_trailing_slash(url: str) -> str:
-    if url.endswith("/"):
-        raise ValueError(f"{url!r} must not end with '/': it is compared as a whole string")
-    return url
-
-
-Url = Annotated[str, AfterValidator(_safe_url)]
-Identity = Annotated[str, AfterValidator(_safe_url), AfterValidator(_no_trailing_slash)]
 
 
 class ClientSettings(Strict):

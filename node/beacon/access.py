@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pyroaring import BitMap
 
 from adapters.catalog.catalog import DatasetRecord
+from adapters.terms.bins import Bins
 from adapters.terms.filters import Listed
 from auth.caller import Caller
-from auth.policy import DatasetRule, Floor, Granularity, Policy
-from node.beacon.question import VARIANT, Members, Question
+from auth.policy import DatasetRule, Floor, Granularity, Policy, strictest
+from node.beacon.question import VARIANT, Members, Question, Search
 
 ORDER = {"boolean": 0, "count": 1, "record": 2}
 
@@ -21,10 +23,18 @@ class Access:
     """What a caller may learn of each data set that a question is put to.
 
     :param granted: data set → granularity.
+    :param floor: of every data set that has none in ``floors``.
+    :param least: fewest carriers for a yes at a data set, where it is more than its floor says.
+    :param closed: data sets that tell this caller nothing of genotypes without a sign-in.
+    :param bins: on which filters by ages and numbers fall where records may not be seen; None: as they are.
     """
 
     granted: Mapping[str, Granularity]
     floor: Floor
+    floors: Mapping[str, Floor] = field(default_factory=dict)
+    least: Mapping[str, int] = field(default_factory=dict)
+    closed: tuple[str, ...] = ()
+    bins: Bins | None = None
 
     def returned(self, requested: str) -> str:
         """The granularity of the whole answer: the finest granted for any data set, never finer than requested."""
@@ -43,31 +53,77 @@ class Access:
         """The people of whom an answer may say that they exist: all of full data sets, and of the others those of
         data sets whose number reaches the floor. Below it, an answer is the same as where nobody meets the question.
         """
-        return {d: of for d, of in people.items() if of and (self._is_full(d) or self.floor.apply(len(of)) is not None)}
+        return {d: of for d, of in people.items() if of and (self._is_full(d) or self._tells(d, len(of)))}
 
     def count(self, people: Members) -> int:
         """How many people may be told of, each once: those of full data sets exactly, the others by the floor."""
         shown = self.shown(people)
         exact = BitMap().union(*(of for d, of in shown.items() if self._is_full(d)))
-        counted = BitMap().union(*(of for d, of in shown.items() if self.granted[d] == "count"))
-        return len(exact) + (self.floor.apply(len(counted - exact)) or 0)
+        counted = {d: of for d, of in shown.items() if self.granted[d] == "count"}
+        others = len(BitMap().union(*counted.values()) - exact)
+        return len(exact) + (self._strictest(counted).apply(others) or 0)
 
     def set_count(self, dataset: str, entries: int) -> int:
         """The number to show of ``entries`` in a data set that is shown; 0 where only existence may be told."""
         if self._is_full(dataset):
             return entries
-        return 0 if self.granted[dataset] == "boolean" else self.floor.apply(entries) or 0
+        return 0 if self.granted[dataset] == "boolean" else self._floor(dataset).apply(entries) or 0
+
+    def sum_count(self, entries: Mapping[str, int]) -> int:
+        """The number to show of entries that each are of one data set only."""
+        counted = {dataset: number for dataset, number in entries.items() if self.granted[dataset] == "count"}
+        return self._strictest(counted).apply(sum(counted.values())) or 0
 
     def listed(self, members: Members) -> Listed:
         """Whether a term that no ontology has may be known to exist, given the people who have it."""
         exact = BitMap().union(*(of for d, of in members.items() if self._is_full(d)))
-        others = BitMap().union(*(of for d, of in members.items() if not self._is_full(d)))
+        limited = [d for d in members if not self._is_full(d)]
+        others, floor = BitMap().union(*(members[d] for d in limited)), self._strictest(limited)
 
         def listed(people: BitMap) -> bool:
             known = len(people & others)
-            return bool(people & exact) or (known > 0 and self.floor.apply(known) is not None)
+            return bool(people & exact) or (known > 0 and floor.apply(known) is not None)
 
         return listed
+
+    def coarse(self, question: Question) -> Question:
+        """What is asked of data sets whose records the caller may not see.
+
+        :raises adapters.terms.errors.InvalidFilter: for a comparison that takes access to the records.
+        """
+        if self.bins is None or self.exact():
+            return question
+        filters = self.bins.coarse(question.filters)
+        return question if filters == question.filters else replace(question, filters=filters)
+
+    def met(self, search: Search, question: Question, members: Members) -> Members:
+        """Who meets the question: exactly in full data sets, by whole bins in the others; see ``Search.met``."""
+        coarse = self.coarse(question)
+        found = search.met(question, members, self.listed(members))
+        if coarse is question:
+            return found
+        limited = {d: of for d, of in members.items() if not self._is_full(d)}
+        return found | search.met(coarse, limited, lambda _people: True)
+
+    def told(self, question: Question) -> dict[str, Any]:
+        """What an answer says of itself: whether its numbers are exact, which filters were coarser than asked for,
+        and which data sets say more to who signs in.
+        """
+        about: dict[str, Any] = {"exact": self.exact()}
+        coarse = self.coarse(question)
+        if coarse is not question:
+            about["filters"] = [str(filter) for filter in coarse.filters]
+        return about | ({"signIn": list(self.closed)} if self.closed else {})
+
+    def _floor(self, dataset: str) -> Floor:
+        return self.floors.get(dataset, self.floor)
+
+    def _tells(self, dataset: str, number: int) -> bool:
+        enough = dataset not in self.closed and number >= self.least.get(dataset, 0)
+        return enough and self._floor(dataset).apply(number) is not None
+
+    def _strictest(self, datasets: Collection[str]) -> Floor:
+        return strictest(*(self._floor(dataset) for dataset in datasets)) if datasets else self.floor
 
     def _is_full(self, dataset: str) -> bool:
         return self.granted[dataset] == "record"

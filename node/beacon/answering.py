@@ -21,6 +21,7 @@ from auth.caller import Caller
 from auth.policy import Floor, Policy
 from node.beacon import answers, collections, envelope, listing, profile, records
 from node.beacon.access import Access, decide
+from node.beacon.guard import Guard, asked_of
 from node.beacon.handovers import Handovers
 from node.beacon.profile import Profile
 from node.beacon.question import VARIANT, Members, Question, Search
@@ -58,6 +59,7 @@ class Answering:
     :param bearer: resolves the caller.
     :param handovers: where the bytes behind records are.
     :param dataset_url: page where a person reads about a data set.
+    :param guard: protects genotypes from those who may not see records; None: nothing but the floor does.
     :param today: the date, in UTC, on which visibility depends.
     :param clock: epoch seconds.
     """
@@ -74,6 +76,7 @@ class Answering:
         profile: Profile,
         handovers: Handovers,
         dataset_url: Callable[[str], str],
+        guard: Guard | None = None,
         today: Callable[[], dt.date] = today,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -86,6 +89,7 @@ class Answering:
         self._profile = profile
         self._handovers = handovers
         self._dataset_url = dataset_url
+        self._guard = guard
         self._today = today
         self._clock = clock
 
@@ -132,18 +136,35 @@ class Answering:
     def _datasets(self, where: Restriction) -> list[DatasetRecord]:
         return self._catalog.datasets(None if where.dataset is None else [where.dataset])
 
-    def _access(self, caller: Caller, datasets: Sequence[DatasetRecord], question: Question) -> Access:
-        return decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
+    def _access(
+        self,
+        caller: Caller,
+        datasets: Sequence[DatasetRecord],
+        question: Question,
+        members: Members | None = None,
+        *,
+        numbers: bool = False,
+    ) -> Access:
+        """What the caller may learn; what it costs is paid when this returns (:class:`Guard`).
+
+        :param members: the people who exist, if they are known already.
+        :param numbers: the answer shows numbers, where they are granted.
+        """
+        access = decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
+        if self._guard is None:
+            return access
+        asked = asked_of(question, self._search.of_people(question), numbers)
+        return self._guard.admit(caller, asked, access, lambda: members or self._members(datasets))
 
     def _result_sets(self, question: Question, request: Request, caller: Caller, where: Restriction) -> Body:
         datasets = self._search.eligible(question, self._datasets(where))
-        access = self._access(caller, datasets, question)
         members = self._members(datasets)
+        access = self._access(caller, datasets, question, members, numbers=request.granularity != "boolean")
         granularity = access.returned(request.granularity)
         limit = request.limit if granularity == "record" else 0
         found = answers.answer(self._search, self._engine, access, question, members, request.skip, limit)
         body = self._summary(question.entry_type, request, granularity, bool(found.counts), found.number)
-        body["info"] = {"exact": access.exact()}
+        body["info"] = access.told(question)
         if granularity == "record":
             handed = partial(self._handed, question.entry_type, access)
             sets = answers.result_sets(found, access, datasets, request.include, handed)

@@ -43,17 +43,18 @@ def answer(
     :raises adapters.variants.query.InvalidVariantQuery: for a variant question without meaning.
     """
     question = search.resolved(question, members, access.listed(members))
-    people = search.met(question, members, access.listed(members))
+    people = access.met(search, question, members)
     full = {dataset: people[dataset] for dataset in access.full() if dataset in people}
     records = page(search, engine, question, full, skip, limit) if full else Records()
     limited = {dataset: of for dataset, of in people.items() if dataset not in full}
+    coarse = access.coarse(question)
     counts = {dataset: number for dataset, number in records.totals.items() if number}
     if question.entry_type == VARIANT:
-        return Answer(records.total, counts | _alleles(search, access, question, limited), records.results)
+        return Answer(records.total, counts | _alleles(search, access, coarse, limited), records.results)
     shown = access.shown(limited)
     if question.entry_type in OWNED:
-        entries = _entries(search, question, shown)
-        return Answer(records.total + _sum(access, entries), counts | _told(access, entries), records.results)
+        entries = _entries(search, coarse, shown)
+        return Answer(records.total + access.sum_count(entries), counts | _told(access, entries), records.results)
     told = _told(access, {dataset: len(of) for dataset, of in shown.items()})
     return Answer(access.count(people), counts | told, records.results)
 
@@ -64,11 +65,6 @@ def _entries(search: Search, question: Question, shown: Members) -> dict[str, in
     for entry in search.entries(question, shown) if shown else ():
         numbers[entry.dataset] += 1
     return numbers
-
-
-def _sum(access: Access, numbers: Mapping[str, int]) -> int:
-    counted = sum(number for dataset, number in numbers.items() if access.granted[dataset] == "count")
-    return access.floor.apply(counted) or 0
 
 
 def _told(access: Access, numbers: Mapping[str, int]) -> dict[str, int]:

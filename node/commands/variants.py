@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,9 @@ variants = typer.Typer(help="load variants of VCF and BCF files, or take them aw
 VariantPath = Annotated[Path, typer.Argument(help="VCF, VCF.gz or BCF file", exists=True, dir_okay=False)]
 DatasetOption = Annotated[str, typer.Option("--dataset", help="accession of the data set")]
 FileOption = Annotated[str | None, typer.Option("--file", help="DRS id of the file (default: looked up by its name)")]
+ProcessesOption = Annotated[
+    int | None, typer.Option("--processes", min=1, help="that read the file side by side (default: one per processor)")
+]
 AssemblyOption = Annotated[str | None, typer.Option("--assembly", help="GRCh37 or GRCh38 (default: from the header)")]
 
 
@@ -29,10 +33,11 @@ def load(
     config: Config,
     file: FileOption = None,
     assembly: AssemblyOption = None,
+    processes: ProcessesOption = None,
 ) -> None:
     """Load a file; the data set answers from it only when the last record is in. A load that was killed goes on."""
     with database(member(config)) as engine:
-        loaded = run(engine, path, dataset, file, assembly)
+        loaded = run(engine, path, dataset, file, assembly, processes or os.cpu_count() or 1)
     went_on = f", the first {loaded.resumed:,} of them by an earlier load" if loaded.resumed else ""
     typer.echo(
         f"{loaded.dataset} {loaded.file}: {loaded.variants:,} alleles of {loaded.people:,} people"
@@ -51,14 +56,14 @@ def remove(file: Annotated[str, typer.Argument(help="id of the file")], dataset:
     typer.echo(f"{dataset} {file}: removed")
 
 
-def run(engine: Engine, path: Path, dataset: str, file: str | None, assembly: str | None) -> Loaded:
+def run(engine: Engine, path: Path, dataset: str, file: str | None, assembly: str | None, processes: int = 1) -> Loaded:
     """Load with a progress display; a mistake ends the command with exit code 2."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from adapters.variants import ingest, registered, releases
     from adapters.variants.assemblies import UnknownAssembly
-    from adapters.variants.vcf import InvalidVariantFile
+    from adapters.variants.lines import InvalidVariantFile
 
     id_, told = registered.file_of(engine, dataset, path.name, file)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -69,6 +74,14 @@ def run(engine: Engine, path: Path, dataset: str, file: str | None, assembly: st
             progress.update(task, description=f"{path.name}: {records:,} records, {place}")
 
         try:
-            return ingest.load(engine, path, dataset, file=id_, assembly=assembly or told, progress=show)
-        except (InvalidVariantFile, UnknownAssembly, ingest.UnknownDataset, releases.LoadedElsewhere) as error:
+            return ingest.load(
+                engine, path, dataset, file=id_, assembly=assembly or told, progress=show, processes=processes
+            )
+        except (
+            InvalidVariantFile,
+            UnknownAssembly,
+            ingest.UnknownDataset,
+            releases.LoadedElsewhere,
+            releases.Interrupted,
+        ) as error:
             fail(str(error))

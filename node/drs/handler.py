@@ -8,10 +8,9 @@ from functools import partial
 from typing import Any
 
 import anyio.to_thread
-import connexion
 
 from adapters.catalog.catalog import Catalog, DatasetRecord, FileRecord
-from adapters.catalog.together import Together
+from adapters.catalog.single import Single
 from auth.caller import Caller
 from auth.clearinghouse import Clearinghouse
 from auth.policy import Decision, Policy
@@ -22,6 +21,7 @@ from node.drs.places import Places, refusal, rule
 from node.drs.records import Records
 from node.drs.shelf import Named, Shelf
 from web.errors import Failure
+from web.request import header
 
 RETRY_SECONDS = 3600
 
@@ -36,6 +36,7 @@ class Drs:
         self,
         *,
         catalog: Catalog,
+        files: Single,
         shelf: Shelf,
         manifests: Manifests,
         policy: Policy,
@@ -46,7 +47,7 @@ class Drs:
         service: Callable[..., Body],
     ) -> None:
         self._catalog = catalog
-        self._together = Together(catalog.files)
+        self._files = files
         self._shelf = shelf
         self._manifests = manifests
         self._policy = policy
@@ -135,7 +136,7 @@ class Drs:
         return await anyio.to_thread.run_sync(answer)
 
     async def _bearer(self) -> Caller:
-        return await self._clearinghouse.bearer(connexion.request.headers.get("authorization"))
+        return await self._clearinghouse.bearer(header(b"authorization"))
 
     async def _holder(self, body: Body) -> Caller:
         passports = body.get("passports")
@@ -147,7 +148,7 @@ class Drs:
         """The object of that id; files, which nearly all are, are read together with those of other requests."""
         named: Named | None = None
         if "\0" not in id:
-            named = await self._together.file(id)
+            named = await self._files.file(id)
             if named is None:
                 named = (await anyio.to_thread.run_sync(self._shelf.collections, [id])).get(id)
         return _known(named, id)

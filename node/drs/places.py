@@ -31,28 +31,32 @@ def refusal(decision: Decision, what: str, dataset: DatasetRecord, public_url: s
 class Places:
     """Makes URLs.
 
-    :param byte_url: (file, caller, decision) → signed, expiring https URL on this node.
+    :param byte_url: (file, caller, decision, entity tag) → signed, expiring https URL on this node.
+    :param etag: what the store calls the content of a file now.
     :param store_url: (store, key, seconds) → presigned URL of the store itself, or None where it has none.
     :param presigning: stores that have presigned URLs.
     """
 
     def __init__(
         self,
-        byte_url: Callable[[FileRecord, Caller, Decision], str],
+        byte_url: Callable[[FileRecord, Caller, Decision, str | None], str],
+        etag: Callable[[FileRecord], str | None],
         store_url: Callable[[str, str, int], str | None],
         presigning: frozenset[str],
     ) -> None:
         self._byte_url = byte_url
+        self._etag = etag
         self._store_url = store_url
         self.presigning = presigning
 
     def url(self, file: FileRecord, access_id: str, caller: Caller, decision: Decision) -> str:
         """The URL that ``access_id`` of the file means; it lives no longer than the decision.
 
-        :raises Failure: 404 if the file has no such access.
+        :raises Failure: 404 if the file has no such access, 500 if the archive does not hold what was registered.
         """
         if access_id == "https":
-            return self._byte_url(file, caller, decision)
+            # A file that comes from tape has no content yet that a URL could be bound to.
+            return self._byte_url(file, caller, decision, self._etag(file) if file.available else None)
         for store, key in file.locations:
             if access_id == f"s3.{store}" and store in self.presigning:
                 left = STORE_SECONDS if decision.expires is None else decision.expires - int(time.time())

@@ -67,7 +67,7 @@ class Records:
         return shown
 
     def _common(self, id: str, name: str, size: int, created: dt.datetime, checksums: Mapping[str, str]) -> Body:
-        moment = created.strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment = created.isoformat(timespec="seconds").replace("+00:00", "Z")
         return {
             "id": id,
             "name": portable(name),

@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote
 
 import anyio.to_thread
-import connexion
 import orjson
 import structlog
 from connexion.lifecycle import ConnexionResponse
 
-from adapters.catalog.catalog import Catalog, FileRecord
+from adapters.catalog.catalog import FileRecord
+from adapters.catalog.single import Single
 from adapters.reads.errors import MissingIndex, SliceError, StaleIndex, UnknownReference
 from adapters.reads.parts import Inline, Part
 from adapters.reads.slices import Slicer, Stored
@@ -25,6 +27,7 @@ from auth.clearinghouse import Clearinghouse
 from auth.policy import DatasetRule, Decision, Policy
 from node.htsget.query import FORMATS, Datatype, Query, from_body, from_parameters, invalid
 from web.errors import Failure
+from web.request import header, query_string
 
 VERSION = "1.3.0"
 MEDIA_TYPE = f"application/vnd.ga4gh.htsget.v{VERSION}+json"
@@ -40,14 +43,21 @@ class ByteUrl(Protocol):
     """Makes a signed, expiring URL of bytes ``first`` to ``last`` (0-based, inclusive) of a file; None: its ends."""
 
     def __call__(
-        self, file: FileRecord, caller: Caller, decision: Decision, first: int | None, last: int | None
+        self,
+        file: FileRecord,
+        caller: Caller,
+        decision: Decision,
+        etag: str | None,
+        first: int | None,
+        last: int | None,
     ) -> str:
-        """The URL; it lives no longer than the decision."""
+        """The URL; it lives no longer than the decision, and no longer than the content that ``etag`` names."""
 
 
 class Htsget:
     """Handler of the htsget contract.
 
+    :param files: reads the file of an id.
     :param open_source: random access to a file of the archive.
     :param byte_url: signs the URLs of a ticket; nothing else is needed to fetch them (HTS-44).
     :param service: service-info document of this member, given artifact, standard_version and extra.
@@ -56,7 +66,7 @@ class Htsget:
     def __init__(
         self,
         *,
-        catalog: Catalog,
+        files: Single,
         policy: Policy,
         clearinghouse: Clearinghouse,
         slicer: Slicer,
@@ -65,7 +75,7 @@ class Htsget:
         public_url: str,
         service: Callable[..., Body],
     ) -> None:
-        self._catalog = catalog
+        self._files = files
         self._policy = policy
         self._clearinghouse = clearinghouse
         self._slicer = slicer
@@ -109,8 +119,10 @@ class Htsget:
         return {**info, "id": f"{info['id']}.{datatype}", "name": f"{info['name']} ({datatype})"}
 
     async def _answer(self, datatype: Datatype, id: str, query: Query) -> ConnexionResponse:
-        caller = await self._clearinghouse.bearer(connexion.request.headers.get("authorization"))
-        body = await anyio.to_thread.run_sync(self._ticket, datatype, id, query, caller)
+        caller = await self._clearinghouse.bearer(header(b"authorization"))
+        file = await self._existing(datatype, id)
+        index = await self._files.file(file.index) if file.index and query.regions else None
+        body = await anyio.to_thread.run_sync(self._ticket, file, index, query, caller)
         return ConnexionResponse(
             body=body,
             mimetype=MEDIA_TYPE,
@@ -118,9 +130,8 @@ class Htsget:
             headers={"Cache-Control": "private, no-store"},
         )
 
-    def _ticket(self, datatype: Datatype, id: str, query: Query, caller: Caller) -> bytes:
-        """The ticket as JSON; looks up, decides, reads index and edges: to be called from a thread."""
-        file = self._existing(datatype, id)
+    def _ticket(self, file: FileRecord, index: FileRecord | None, query: Query, caller: Caller) -> bytes:
+        """The ticket as JSON; decides, reads index and edges: to be called from a thread."""
         decision = self._allowed(caller, file)
         if query.format != file.format:
             message = f"{file.id} is held as {file.format} and not converted: ask for format={file.format}"
@@ -129,14 +140,15 @@ class Htsget:
             raise Failure(
                 503, f"{file.id} comes from tape: ask again later", headers={"Retry-After": f"{RETRY_SECONDS}"}
             )
-        urls = self._urls(self._parts(file, query), file, caller, decision)
+        etag, parts = self._sliced(file, index, query)
+        urls = self._urls(parts, partial(self._byte_url, file, caller, decision, etag))
         return orjson.dumps({"htsget": {"format": query.format, "urls": urls}})
 
-    def _existing(self, datatype: Datatype, id: str) -> FileRecord:
+    async def _existing(self, datatype: Datatype, id: str) -> FileRecord:
         """The file, if it exists and is of the datatype; an index is no object of this service."""
         file = None
         if "\0" not in id and not id.lower().endswith(INDEX_ENDINGS):
-            file = self._catalog.file(id)
+            file = await self._files.file(id)
         if file is None or file.format not in FORMATS[datatype]:
             raise Failure(404, f"there are no {datatype} of id {id[:128]!r}", kind="NotFound")
         return file
@@ -156,15 +168,14 @@ class Htsget:
             )
         raise Failure(403, f"{file.id} is not granted to you ({decision.reason}); {where}", kind="PermissionDenied")
 
-    def _parts(self, file: FileRecord, query: Query) -> list[Part]:
+    def _sliced(self, file: FileRecord, index: FileRecord | None, query: Query) -> tuple[str, list[Part]]:
+        """What the store calls the content, and the parts of it that answer the question."""
         try:
-            stored = self._stored(file)
-            if query.header_only:
-                return self._slicer.header(query.format, stored)
-            if query.regions is None:
-                return self._slicer.whole(query.format, stored)
-            index = self._catalog.file(file.index) if file.index else None
-            return self._slicer.slice(query.format, stored, self._stored(index) if index else None, query.regions)
+            with ExitStack() as opened:
+                source = opened.enter_context(self._open_source(file))
+                stored = _stored(file, source)
+                beside = _stored(index, opened.enter_context(self._open_source(index))) if index else None
+                return source.etag, self._parts(stored, beside, query)
         except UnknownReference as error:
             raise Failure(404, f"{file.id}: {error}", kind="NotFound") from error
         except MissingIndex as error:
@@ -180,15 +191,14 @@ class Htsget:
             log.error("sequence_file_damaged", file=file.id, index=file.index, reason=str(error))
             raise Failure(500, f"{file.id} or its index is damaged; the operator has been told") from error
 
-    def _stored(self, file: FileRecord) -> Stored:
-        """The file's bytes. The store's entity tag says which content it is, should an operator have replaced them."""
-        source = self._open_source(file)
-        if source.size != file.size:
-            log.error("archived_file_changed", file=file.id, size=source.size, registered=file.size)
-            raise Failure(500, f"the bytes of {file.id} are not those registered; the operator has been told")
-        return Stored(source, (file.id, source.etag, source.modified), source.modified)
+    def _parts(self, stored: Stored, index: Stored | None, query: Query) -> list[Part]:
+        if query.header_only:
+            return self._slicer.header(query.format, stored)
+        if query.regions is None:
+            return self._slicer.whole(query.format, stored)
+        return self._slicer.slice(query.format, stored, index, query.regions)
 
-    def _urls(self, parts: Sequence[Part], file: FileRecord, caller: Caller, decision: Decision) -> list[Body]:
+    def _urls(self, parts: Sequence[Part], url: Callable[[int, int], str]) -> list[Body]:
         """The items of ``urls``; they have a class only if each has one (HTS-41)."""
         classed = all(part.section for part in parts)
         urls: list[Body] = []
@@ -198,8 +208,16 @@ class Htsget:
                 urls.append({"url": f"data:;base64,{base64.b64encode(part.data).decode()}", **shown})
                 continue
             for first, last in _ranges(part.start, part.end):
-                urls.append({"url": self._byte_url(file, caller, decision, first, last), **shown})
+                urls.append({"url": url(first, last), **shown})
         return urls
+
+
+def _stored(file: FileRecord, source: ByteSource) -> Stored:
+    """The file's bytes. The store's entity tag says which content it is, should an operator have replaced them."""
+    if source.size != file.size:
+        log.error("archived_file_changed", file=file.id, size=source.size, registered=file.size)
+        raise Failure(500, f"the bytes of {file.id} are not those registered; the operator has been told")
+    return Stored(source, (file.id, source.etag, source.modified), source.modified)
 
 
 def _ranges(start: int, end: int) -> Iterable[tuple[int, int]]:
@@ -210,4 +228,4 @@ def _ranges(start: int, end: int) -> Iterable[tuple[int, int]]:
 
 def _parameters() -> list[tuple[str, str]]:
     """Names and values of the URL's query in their order, repeated and unknown ones too."""
-    return parse_qsl(connexion.request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return parse_qsl(query_string(), keep_blank_values=True)

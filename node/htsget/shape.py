@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.errors import Failure
 
@@ -42,5 +43,16 @@ class Cors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as ASGI application."""
         path = scope.get("path", "")
-        opened = any(path == prefix or path.startswith(prefix + "/") for prefix in self._prefixes)
-        await (self._open if opened else self._app)(scope, receive, send)
+        if not any(path == prefix or path.startswith(prefix + "/") for prefix in self._prefixes):
+            await self._app(scope, receive, send)
+        elif any(name == b"origin" for name, _ in scope["headers"]):
+            await self._open(scope, receive, send)
+        else:
+            await self._app(scope, receive, partial(_varying, send))
+
+
+async def _varying(send: Send, message: Message) -> None:
+    """Send on; caches are told that the answer to an origin is another one."""
+    if message["type"] == "http.response.start":
+        message["headers"] = [*message.get("headers", ()), (b"vary", b"Origin")]
+    await send(message)

@@ -110,10 +110,20 @@ def test_ATTACKS_67_revocation_counts_at_the_next_decision() -> None:
     assert ledger.asked == 2
 
 
-def test_a_foreign_issuers_grant_needs_no_grant_of_ours() -> None:
-    """That the issuer may speak for this data set was checked with its trust entry."""
-    decision = decide(person("alice", grant(issuer=FOREIGN, source=f"{FOREIGN}/dac/X", jti="f")), ledger=Ledger())
-    assert (decision.allowed, decision.grants) == (True, ())
+def test_a_foreign_issuers_grant_is_named_with_its_issuer() -> None:
+    """That the issuer may speak for this data set was checked with its trust entry; that it stands is asked as ours."""
+    caller = person("alice", grant(issuer=FOREIGN, source=f"{FOREIGN}/dac/X", jti="f"))
+    decision = decide(caller, ledger=Ledger(f"{FOREIGN} f"))
+    assert (decision.allowed, decision.grants) == (True, (f"{FOREIGN} f",))
+    assert not decide(caller, ledger=Ledger("f", f"{MEMBER} f")).allowed
+
+
+def test_ATTACKS_67_a_visa_stands_only_with_all_that_it_rests_on() -> None:
+    """What meets its conditions and what links it to this person may be revoked too."""
+    caller = person("alice", grant(rests=((FOREIGN, "c"), (MEMBER, "l"))))
+    assert decide(caller, ledger=Ledger("g1", f"{FOREIGN} c", "l")).grants == ("g1", f"{FOREIGN} c", "l")
+    for lost in ("g1", f"{FOREIGN} c", "l"):
+        assert not decide(caller, ledger=Ledger(*({"g1", f"{FOREIGN} c", "l"} - {lost}))).allowed
 
 
 def test_records_are_public_or_protected_like_the_bytes() -> None:
@@ -134,21 +144,29 @@ def test_granularity() -> None:
     assert policy.granularity(holder, replace(CONTROLLED, accession="HRA000007"), NOW) == "boolean"
 
 
+TERMS, STATUS = f"{FOREIGN} t", f"{FOREIGN} s"
+
+
 def terms(**changes: Any) -> Visa:
-    return grant(type="AcceptedTermsAndPolicies", value=REGISTERED_ACCESS, by="self", jti=None, **changes)
+    said = {"type": "AcceptedTermsAndPolicies", "value": REGISTERED_ACCESS, "by": "self", "jti": "t"}
+    return grant(**{"issuer": FOREIGN, **said, **changes})
 
 
 def status(**changes: Any) -> Visa:
-    return grant(**{"type": "ResearcherStatus", "value": REGISTERED_ACCESS, "by": "so", "jti": None, **changes})
+    said = {"type": "ResearcherStatus", "value": REGISTERED_ACCESS, "by": "so", "jti": "s"}
+    return grant(**{"issuer": FOREIGN, **said, **changes})
 
 
 def test_ATTACKS_40_registered_access_needs_both() -> None:
-    assert decide(person("alice", terms(), status(expires=NOW + 30)), REGISTERED) == Decision(
-        True, "registered", NOW + 30
-    )
+    both = person("alice", terms(), status(expires=NOW + 30))
+    ledger = Ledger(TERMS, STATUS)
+    assert decide(both, REGISTERED, ledger=ledger) == Decision(True, "registered", NOW + 30, (TERMS, STATUS))
+    assert not decide(both, REGISTERED, ledger=Ledger(TERMS)).allowed
+    assert not decide(both, REGISTERED, ledger=Ledger(STATUS)).allowed
     for visas in ((), (terms(),), (status(),), (terms(), terms()), (terms(), status(value="https://doi.org/other"))):
-        assert not decide(person("alice", *visas), REGISTERED).allowed
-    assert not decide(person("alice", terms(), status(expires=NOW)), REGISTERED).allowed
+        assert not decide(person("alice", *visas), REGISTERED, ledger=ledger).allowed
+    assert not decide(person("alice", terms(), status(expires=NOW)), REGISTERED, ledger=ledger).allowed
+    assert not decide(person("alice", terms(by=None), status()), REGISTERED, ledger=ledger).allowed
     assert decide(ANONYMOUS, REGISTERED).authenticate
 
 

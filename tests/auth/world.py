@@ -133,12 +133,19 @@ class Answers:
         self.asked.append(url)
         if headers and "Authorization" in headers:
             self.sent.append((url, headers["Authorization"]))
+        return dict(self._answer(url, headers or {}))
+
+    async def text(self, url: str, *, max_bytes: int) -> str:
+        self.asked.append(url)
+        return str(self._answer(url, {}))
+
+    def _answer(self, url: str, headers: Mapping[str, str]) -> Any:
         answer = self.answers.get(url, IssuerUnavailable("nobody there"))
         if callable(answer):
-            answer = answer(headers or {})
+            answer = answer(headers)
         if isinstance(answer, Exception):
             raise answer
-        return dict(answer)
+        return answer
 
     async def close(self) -> None:
         pass

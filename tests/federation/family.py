@@ -89,6 +89,11 @@ class MemberData:
                 found.append((person.accession, person.link, sorted(sets)))
         return found
 
+    def debit(self, clauses: Sequence[Clause], caller: Caller, *, numbers: bool) -> None:
+        for clause in clauses:
+            if "SPENT:1" in [item["id"] for item in clause.get("filters", [])]:
+                raise Failure(403, "the budget does not pay for this")
+
     def record(self, accession: str) -> dict[str, dict[str, list[str]]]:
         for person in self.people:
             if person.accession == accession:
@@ -269,6 +274,7 @@ def make_side(url: str, data: MemberData, engine: Engine, jwks: Jwks, gateway: s
         gateways=TrustedGateways(assertions.verify),
         bearer=broker.bearer(url),
         nonces=Nonces(writing(engine)),
+        debit=data.debit,
         requests_url=f"{url}/dac/v1/requests",
     )
 

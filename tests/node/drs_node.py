@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from adapters.catalog.bundles import Bundles
 from adapters.catalog.catalog import Catalog
+from adapters.catalog.single import single
 from adapters.store.opening import open_stores
 from auth.errors import InvalidCapability, InvalidToken
 from auth.policy import Policy
@@ -60,7 +61,7 @@ def application(
     bundles = Bundles(engine, catalog)
     manifests = Manifests(bundles.find, HOST)
     data = Data(
-        catalog=catalog,
+        files=single(catalog),
         stores=open_stores({"archive": {"kind": "local", "root": str(root)}}),
         signer=Signer(b"k" * 32),
         in_force=grants,
@@ -73,6 +74,7 @@ def application(
     clearinghouse: Any = holders
     handler = Drs(
         catalog=catalog,
+        files=single(catalog),
         shelf=Shelf(catalog, bundles, manifests),
         manifests=manifests,
         policy=Policy(PUBLIC_URL, grants),
@@ -84,7 +86,9 @@ def application(
             htsget={"BAM": "/ga4gh/htsget/v1/reads"},
             presigning=presigning,
         ),
-        places=Places(data.url, lambda store, key, seconds: f"https://s3.test/{key}?expires={seconds}", presigning),
+        places=Places(
+            data.url, data.etag, lambda store, key, seconds: f"https://s3.test/{key}?expires={seconds}", presigning
+        ),
         public_url=PUBLIC_URL,
         service=_service,
     )
@@ -96,10 +100,14 @@ def application(
             InvalidToken: lambda error: Failure(401, str(error)),
             InvalidCapability: lambda error: Failure(403, str(error)),
         },
-        routes=data.routes(),
+        areas={PREFIX: data},
         middlewares=[lambda app: Cors(app, (DRS, PREFIX))],
     )
     return create_application(assembly)
+
+
+def _presigned(_store: str, key: str, seconds: int) -> str:
+    return f"https://s3.test/{key}?expires={seconds}"
 
 
 def _service(**given: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import httpx
 from starlette.types import ASGIApp
 
 from adapters.catalog.catalog import DatasetRecord, FileRecord
+from adapters.catalog.together import Together
 from adapters.reads.slices import Slicer
 from adapters.store.local import LocalStore
 from adapters.store.source import ByteSource
@@ -22,7 +23,7 @@ from auth.caller import ANONYMOUS, Caller, Visa
 from auth.errors import InvalidCapability, InvalidToken
 from auth.policy import Policy
 from auth.signed import Signer
-from node.data import Data
+from node.data import PREFIX, Data
 from node.htsget.handler import Htsget
 from node.htsget.shape import Cors, htsget_shape
 from tests.adapters.reads.files import Made
@@ -43,6 +44,9 @@ def dataset(accession: str, tier: str) -> DatasetRecord:
 
 
 OPEN, CONTROLLED = dataset("HRA000001", "open"), dataset("HRA000002", "controlled")
+
+
+DIRECT = frozenset({"get_reads", "get_variants"})
 
 
 class Files:
@@ -102,7 +106,7 @@ class Node:
         catalog: Any = self.files
         clearinghouse: Any = People()
         self.data = Data(
-            catalog=catalog,
+            files=Together(catalog.files),
             stores={"local": LocalStore("local", root)},
             signer=Signer(b"k" * 32),
             in_force=self._standing,
@@ -110,7 +114,7 @@ class Node:
             seconds=300,
         )
         self.handler = Htsget(
-            catalog=catalog,
+            files=Together(catalog.files),
             policy=Policy(NODE, self._standing),
             clearinghouse=clearinghouse,
             slicer=Slicer(),
@@ -120,16 +124,16 @@ class Node:
             service=self._service,
         )
 
-    def application(self) -> ASGIApp:
+    def application(self, direct: frozenset[str] = DIRECT) -> ASGIApp:
         assembly = Assembly(
             name="member",
-            contracts=[Contract("htsget", "/ga4gh/htsget/v1", self.handler)],
+            contracts=[Contract("htsget", "/ga4gh/htsget/v1", self.handler, direct)],
             shapes=[("/ga4gh/htsget/v1", htsget_shape)],
             failures={
                 InvalidToken: lambda error: Failure(401, str(error)),
                 InvalidCapability: lambda error: Failure(403, str(error)),
             },
-            routes=self.data.routes(),
+            areas={PREFIX: self.data},
         )
         return Cors(create_application(assembly), ("/ga4gh/htsget/v1", "/data"))
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from adapters.catalog.models import File
 from auth.signed import Capability, Signer
 from node import delivery
 from node.delivery import Accel
-from tests.node.drs_node import Grants, application
+from tests.node.drs_node import DRS, Grants, application
 from tests.node.family import CONTENT, PUBLIC_URL, Holders, build
 from tests.support import running, served
 
@@ -179,3 +179,43 @@ def test_clients_that_stop_reading_tie_nothing_up_and_are_let_go(
         assert received < large  # the connection was closed by the node, not by the end of the file
         for peer in stalled:
             peer.close()
+
+
+def _renamed_over(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(bytes(reversed(path.read_bytes())))
+    other.replace(path)
+
+
+REPLACED = {
+    "rewritten": lambda path: path.write_bytes(bytes(reversed(path.read_bytes()))),
+    "renamed over": _renamed_over,
+}
+
+
+@pytest.mark.parametrize("replace", REPLACED.values(), ids=REPLACED.keys())
+@pytest.mark.parametrize("accel", [None, Accel("/archive")], ids=["alone", "behind nginx"])
+async def test_DRS_24_bytes_put_in_place_of_others_are_not_served_under_their_url(
+    sqlite_engine: Engine, root: Path, replace: Callable[[Path], object], accel: Accel | None
+) -> None:
+    behind = application(sqlite_engine, root, Grants(), Holders(), accel=accel)
+    async with running(behind, PUBLIC_URL) as client:
+        signed = (await client.get(f"{DRS}/objects/{ID}/access/https")).json()["url"]
+        assert (await client.get(signed)).status_code == 200
+        replace(root / f"{ID}.txt")  # as many bytes as before, others
+        for wanted in ({}, {"Range": "bytes=0-9"}):
+            answer = await client.get(signed, headers=wanted)
+            assert answer.status_code == 410
+            assert "replaced" in answer.json()["detail"]
+            assert "x-accel-redirect" not in answer.headers
+        assert (await client.get(path(id="HRR000002-01"))).status_code == 200
+
+
+async def test_no_url_is_made_for_bytes_that_the_archive_does_not_hold(client: httpx.AsyncClient, root: Path) -> None:
+    (root / f"{ID}.txt").write_bytes(BYTES[1:])
+    assert (await client.get(f"{DRS}/objects/{ID}/access/https")).status_code == 500
+    (root / f"{ID}.txt").unlink()
+    assert (await client.get(f"{DRS}/objects/{ID}/access/https")).status_code == 500
+    wanted = {"bulk_object_access_ids": [{"bulk_object_id": ID, "bulk_access_ids": ["https"]}]}
+    answer = (await client.post(f"{DRS}/objects/access", json=wanted)).json()
+    assert answer["unresolved_drs_objects"] == [{"error_code": 500, "object_ids": [ID]}]

@@ -8,7 +8,6 @@ import struct
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pysam
@@ -180,16 +179,14 @@ async def test_a_block_url_gives_its_own_bytes_only(client: httpx.AsyncClient, b
             assert answer.content in bam.data
 
 
-def test_large_spans_are_many_urls(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_spans_are_many_urls(node: Node) -> None:
     asked: list[tuple[int, int]] = []
 
-    def byte_url(file: Any, caller: Any, decision: Any, first: int, last: int) -> str:
+    def url(first: int, last: int) -> str:
         asked.append((first, last))
         return "https://node.test/data/x"
 
-    node.handler._byte_url = byte_url  # type: ignore[assignment]
-    record: Any = None
-    node.handler._urls([Span(5, 2_500_000_005, None)], record, record, record)
+    node.handler._urls([Span(5, 2_500_000_005, None)], url)
     assert asked == [(5, 1_000_000_004), (1_000_000_005, 2_000_000_004), (2_000_000_005, 2_500_000_004)]
     assert handler.LARGEST_URL <= 1 << 30
 

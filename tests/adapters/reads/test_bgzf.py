@@ -16,6 +16,7 @@ from adapters.reads import bam, bcf, bgzf, cram, vcf
 from adapters.reads.blocks import cut, stretches
 from adapters.reads.cache import Cache
 from adapters.reads.errors import DamagedFile, DamagedIndex
+from adapters.reads.inflated import Blocks
 from adapters.reads.parts import Inline, Span, joined
 from tests.adapters.reads.files import Bytes
 
@@ -115,7 +116,7 @@ def test_cut_gives_exactly_the_bytes_between_two_offsets(data: st.DataObject) ->
     ]
     places.append((end << 16, sum(map(len, blocks))))
     begin, stop = sorted(data.draw(st.tuples(st.sampled_from(places), st.sampled_from(places))))
-    parts = cut(source, (begin[0], stop[0]), end, "body", lambda _data, _at: True)
+    parts = cut(Blocks(source), (begin[0], stop[0]), end, "body", lambda _data, _at: True)
     got = b"".join(part.data if isinstance(part, Inline) else source.data[part.start : part.end] for part in parts)
     assert gzip.decompress(got or bgzf.EOF) == b"".join(blocks)[begin[1] : stop[1]]
 
@@ -133,9 +134,9 @@ def test_cut_refuses_offsets_that_are_no_boundaries() -> None:
         (7 << 16, 7 << 16 | 1),
     ):
         with pytest.raises(DamagedIndex):
-            cut(source, chunk, end, "body", anything)
+            cut(Blocks(source), chunk, end, "body", anything)
     with pytest.raises(DamagedIndex):
-        cut(source, (5, second << 16), end, "body", lambda _data, at: at == 0)
+        cut(Blocks(source), (5, second << 16), end, "body", lambda _data, at: at == 0)
 
 
 @settings(max_examples=200, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
 import random
@@ -12,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
 
-from adapters.store import ArchiveStore, ByteSource, InvalidKey, KeyOutsideRoot, NoSuchObject
+from adapters.store import ArchiveStore, ByteSource, ChangedObject, InvalidKey, KeyOutsideRoot, NoSuchObject
 
 BYTES = random.Random(7).randbytes(200_000)
 STRANGE = [
@@ -163,18 +164,28 @@ class StoreSuite:
 
     def test_byte_source(self, store: ArchiveStore) -> None:
         store.put("source", io.BytesIO(BYTES))
-        source = ByteSource(store, "source")
         stat = store.head("source")
-        assert (source.size, source.etag, source.modified) == (len(BYTES), stat.etag, stat.modified)
-        assert source.read(100, 50) == BYTES[100:150]
-        assert source.read(source.size - 3, 50) == BYTES[-3:]
-        assert source.read(source.size, 50) == b""
+        with ByteSource(store, "source") as source:
+            assert (source.size, source.etag, source.modified) == (len(BYTES), stat.etag, stat.modified)
+            assert source.read(100, 50) == BYTES[100:150]
+            assert source.read(source.size - 3, 50) == BYTES[-3:]
+            assert source.read(source.size, 50) == b""
         with pytest.raises(NoSuchObject):
             ByteSource(store, "no-source")
 
+    def test_a_byte_source_never_mixes_two_contents(self, store: ArchiveStore) -> None:
+        store.put("replaced", io.BytesIO(BYTES))
+        with ByteSource(store, "replaced") as source:
+            assert source.read(0, 10) == BYTES[:10]
+            store.put("replaced", io.BytesIO(bytes(reversed(BYTES))))
+            with contextlib.suppress(ChangedObject):  # a store without former contents says so
+                assert source.read(10, 10) == BYTES[10:20]
+            with ByteSource(store, "replaced") as other:
+                assert other.etag != source.etag
+
     def test_byte_source_as_a_file(self, store: ArchiveStore) -> None:
         store.put("file", io.BytesIO(BYTES))
-        with ByteSource(store, "file").open() as file:
+        with ByteSource(store, "file") as source, source.open() as file:
             assert file.read(10) == BYTES[:10]
             assert file.seek(-5, io.SEEK_END) == len(BYTES) - 5
             assert file.read() == BYTES[-5:]

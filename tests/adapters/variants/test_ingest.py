@@ -15,11 +15,11 @@ from sqlalchemy import func, select
 from adapters.variants import ingest, releases
 from adapters.variants.assemblies import UnknownAssembly
 from adapters.variants.ingest import load
+from adapters.variants.lines import InvalidVariantFile
 from adapters.variants.people import UnknownSample
 from adapters.variants.query import VariantQuery
 from adapters.variants.tables import VariantAnnotation, VariantContig, VariantRelease, VariantRow
 from adapters.variants.variants import Variants
-from adapters.variants.vcf import InvalidVariantFile
 from tests.adapters.variants.cohort_text import Writer
 from tests.adapters.variants.conftest import FIRST, PEOPLE, Catalog, person_of_sample
 from tests.adapters.variants.test_hgvs import text
@@ -181,12 +181,11 @@ def test_vcf_compressed_vcf_and_bcf_of_the_same_records_answer_the_same(sqlite_c
 
 
 def test_a_record_of_very_many_alleles(sqlite_catalog: Catalog) -> None:
-    r = random.Random(4)
-    alts = list(dict.fromkeys("G" + "".join(r.choices("ACGT", k=12)) + "G" for _ in range(3000)))
+    alts = [f"A{number:b}".replace("0", "C").replace("1", "G") for number in range(1 << 17, (1 << 17) + 100_000)]
     made = text(f"21 5 A {','.join(alts)}\n").replace("0/1", f"1/{len(alts)}")
     loaded = load(sqlite_catalog.engine, sqlite_catalog.write("a.vcf", made), "HRA000001")
     assert loaded.variants == 2
-    assert {v.alternate_bases for v in answers(sqlite_catalog).variants} == {alts[0], alts[-1]}
+    assert {v.alternate_bases for v in answers(sqlite_catalog).variants} == {alts[0][1:], alts[-1][1:]}
 
 
 def test_a_new_release_replaces_the_former_one_and_leaves_nothing_behind(catalog: Catalog) -> None:
