@@ -41,8 +41,6 @@ async def test_BEA_35_to_52_and_62_random_questions_over_files(engine: Engine, t
 @pytest.mark.prove
 @pytest.mark.timeout(3600)
 @pytest.mark.asyncio
-async def test_beacon_ten_thousand_random_questions(engine: Engine, tmp_path: Path) -> None:
-    for part in range(5):  # of which each has other people, files and questions
-        folder = tmp_path / str(part)
-        folder.mkdir()
-        await _prove(engine, folder, SEED * 100 + part, 2000)
+@pytest.mark.parametrize("part", range(5))  # of which each has other people, files and questions
+async def test_beacon_ten_thousand_random_questions(engine: Engine, tmp_path: Path, part: int) -> None:
+    await _prove(engine, tmp_path, SEED * 100 + part, 2000)
