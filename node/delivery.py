@@ -16,7 +16,7 @@ import anyio
 import structlog
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.store.protocol import ArchiveStore
 from web.errors import Failure
@@ -65,7 +65,7 @@ class Delivered:
     A whole representation gets the ``Content-Digest`` that equals its ``Repr-Digest`` (RFC 9530 section 2).
     """
 
-    def __init__(self, answer: Response) -> None:
+    def __init__(self, answer: ASGIApp) -> None:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
