@@ -256,6 +256,10 @@ class Dac:
             found.append(access_request.view(row, grant, "applicant" if row.applicant == subject else role, now))
         return found
 
+    def terms(self, dataset: str) -> tuple[duo.Term, ...]:
+        """The terms under which a data set is given, for people to read."""
+        return duo.named(self._terms(dataset))
+
     def workload(self, dataset: str) -> tuple[str, Workload]:
         """Tier of a published data set, and how its committee dealt with the requests for it.
 

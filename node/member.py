@@ -16,13 +16,14 @@ from adapters.catalog.bundles import Bundles
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
 from adapters.catalog.holdings import Holdings
+from adapters.catalog.kept import Kept
 from adapters.catalog.single import single
 from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
 from adapters.store.source import ByteSource
 from adapters.variants.published import PublicVariants
-from auth import outbox
+from auth import anchors, outbox
 from auth.budget import Budgets
 from auth.clearinghouse import Clearinghouse
 from auth.client_assertion import Assertions
@@ -30,7 +31,7 @@ from auth.dac import Dac
 from auth.grants import GrantsInForce
 from auth.http import JsonGet
 from auth.jwks import Jwks
-from auth.keys import KeyRing
+from auth.keys import clock
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.sign_in import ClientSettings, SignIn
@@ -56,6 +57,7 @@ from node.beacon.question import Search
 from node.dac.handler import DacHandler
 from node.data import PREFIX, Data
 from node.delivery import Accel
+from node.dicomweb import service as dicomweb
 from node.drs.handler import Drs
 from node.drs.manifests import Manifests
 from node.drs.places import Places
@@ -65,6 +67,7 @@ from node.htsget.handler import Htsget
 from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
 from node.individuals import Individuals, rule_of
+from node.keys import key_ring
 from node.pages.views import MemberPages
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings, TrustedIssuer, profile
@@ -103,7 +106,7 @@ def member(settings: MemberSettings, engine: Engine) -> Assembly:
         pages=parts.pages(),
         checks=checks(engine),
         lifespans=[parts.lifespan],
-        middlewares=[lambda app: Cors(app, (DRS, HTSGET, PREFIX))],
+        middlewares=[lambda app: Cors(app, (DRS, HTSGET, dicomweb.PATH, PREFIX))],
         body_bytes=settings.body_bytes,
     )
 
@@ -115,8 +118,9 @@ class _Member:
         self.settings = settings
         self.engine = engine
         self.profile = profile(settings.member)
-        self.ring = KeyRing(engine)
-        self.catalog = Catalog(engine)
+        self.ring = key_ring(settings, engine)
+        self.kept = Kept(engine)
+        self.catalog = Catalog(engine, kept=self.kept)
         self.single = single(self.catalog)
         self.http = JsonGet()
         url, broker = settings.public_url, settings.broker.issuer
@@ -143,11 +147,11 @@ class _Member:
             accel=Accel(settings.accel.prefix) if settings.accel else None,
         )
         self.dac = Dac(engine, broker, self._rule, url, terms=self._terms, one_click=self.profile.dac.one_click)
-        self.search = Search(engine, self.profile.beacon.entry_types)
+        self.search = Search(engine, self.profile.beacon.entry_types, self.kept)
         self.guard = Guard(
             settings.privacy.protections(settings.floor),
             Budgets(engine),
-            PublicVariants(engine, settings.privacy.references),
+            PublicVariants(engine, settings.privacy.references, self.kept),
             settings.privacy.edges(),
         )
         self.floor = settings.floor.rule()
@@ -158,6 +162,9 @@ class _Member:
             "drs": lambda: Contract("drs", DRS, self._drs(), frozenset({"get_object", "get_access"})),
             "beacon": lambda: Contract("beacon", BEACON, self._beacon()),
             "htsget": lambda: Contract("htsget", HTSGET, self._htsget(), frozenset({"get_reads", "get_variants"})),
+            "dicomweb": lambda: dicomweb.contract(
+                self.engine, self.catalog, self.policy, self.clearinghouse, self.data.place, self.settings.public_url
+            ),
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
             "join": lambda: Contract("join", "/federation/v1", self._side()),
@@ -167,7 +174,8 @@ class _Member:
 
     def shapes(self) -> list[tuple[str, Shape]]:
         """Error shapes by route prefix."""
-        return [(DRS, drs_shape), (HTSGET, htsget_shape), (BEACON, beacon_shape(self.profile.beacon.id))]
+        beacon = beacon_shape(self.profile.beacon.id)
+        return [(DRS, drs_shape), (HTSGET, htsget_shape), (BEACON, beacon), (dicomweb.PATH, dicomweb.shape)]
 
     def pages(self) -> Any:
         """The member's pages: what it holds, requests, the committee's desk."""
@@ -231,6 +239,8 @@ class _Member:
         def sweep() -> None:
             while not stop.wait(SWEEP_SECONDS):
                 self.dac.expire()
+                if self.settings.audit_anchors is not None:
+                    anchors.note(self.engine, self.settings.audit_anchors, clock())
 
         yield sweep
 

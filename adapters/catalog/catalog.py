@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -23,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
+from adapters.catalog.kept import Kept
 from adapters.catalog.models import Checksum, Cohort, Dataset, File, FilePerson, Location
 from adapters.catalog.visibility import dataset_exists, file_exists
 
@@ -111,11 +113,13 @@ class Catalog:
 
     :param engine: the member's database.
     :param clock: today's date in UTC.
+    :param kept: shared with what else asks the same database.
     """
 
-    def __init__(self, engine: Engine, clock: Callable[[], dt.date] = today) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], dt.date] = today, kept: Kept | None = None) -> None:
         self.engine = engine
         self._clock = clock
+        self._kept = kept or Kept(engine)
 
     def today(self) -> dt.date:
         """The day (UTC) that decides what exists."""
@@ -127,11 +131,8 @@ class Catalog:
 
     def datasets(self, accessions: Sequence[str] | None = None) -> list[DatasetRecord]:
         """All data sets that exist, or those of ``accessions``, by accession."""
-        question = select(Dataset).where(dataset_exists(self._clock())).order_by(Dataset.accession)
-        if accessions is not None:
-            question = question.where(Dataset.accession.in_(accessions))
-        with self.engine.connect() as connection:
-            return [_dataset(row) for row in connection.execute(question)]
+        day, wanted = self._clock(), None if accessions is None else tuple(accessions)
+        return list(self._kept.get(("datasets", day, wanted), partial(_datasets, day, wanted)))
 
     def cohorts(self) -> list[CohortRecord]:
         """All cohorts of data sets that exist, by id."""
@@ -220,6 +221,13 @@ class _Details:
             self.locations.append((name, value))
         else:
             self.index = value
+
+
+def _datasets(day: dt.date, accessions: Sequence[str] | None, connection: Connection) -> list[DatasetRecord]:
+    question = select(Dataset).where(dataset_exists(day)).order_by(Dataset.accession)
+    if accessions is not None:
+        question = question.where(Dataset.accession.in_(accessions))
+    return [_dataset(row) for row in connection.execute(question)]
 
 
 def _dataset(row: Row[Any]) -> DatasetRecord:

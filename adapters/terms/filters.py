@@ -11,6 +11,7 @@ from typing import Any
 from pyroaring import BitMap
 from sqlalchemy import ColumnElement, Connection, Engine, func, or_, select
 
+from adapters.catalog.kept import Kept
 from adapters.terms.durations import days
 from adapters.terms.errors import InvalidFilter, UnknownFilter
 from adapters.terms.ontology import CURIE
@@ -95,10 +96,14 @@ class Filters:
 
     :param engine: the catalog database.
     :param entry_types: ids of the entry types that the member exposes; they decide which filters exist.
+    :param kept: shared with what else asks the same database.
     """
 
-    def __init__(self, engine: Engine, entry_types: Sequence[str], words: Vocabulary | None = None) -> None:
+    def __init__(
+        self, engine: Engine, entry_types: Sequence[str], words: Vocabulary | None = None, kept: Kept | None = None
+    ) -> None:
         self._engine = engine
+        self._kept = kept or Kept(engine)
         self._entry_types = frozenset(entry_types)
         self._vocabulary = words or vocabulary()
 
@@ -131,9 +136,7 @@ class Filters:
         :raises UnknownFilter: if an id names nothing.
         :raises InvalidFilter: if an operator or value does not fit its field.
         """
-        with self._engine.connect() as connection:
-            found = [self._people(connection, filter, visible, listed) for filter in filters]
-        return reduce(BitMap.intersection, found, visible)
+        return reduce(BitMap.intersection, (self._people(filter, visible, listed) for filter in filters), visible)
 
     def datasets(self, filters: Sequence[Filter], uses: Mapping[str, frozenset[str]]) -> list[str]:
         """The data sets for which all ``filters`` (of scope data set) hold.
@@ -161,9 +164,8 @@ class Filters:
         self, connection: Connection, filter: Filter, term: str, people: BitMap, listed: Listed = bool
     ) -> None:
         """:raises UnknownFilter: if ``term`` is in no ontology and its ``people`` are not :data:`Listed`."""
-        in_ontology = select(OntologyTerm.id).where(OntologyTerm.id == term).limit(1)
-        if not listed(people) and connection.scalar(in_ontology) is None:
-            raise UnknownFilter(f"filter {filter.id!r} is unknown; allowed: the ids listed in /filtering_terms")
+        if not in_ontology(connection, term):
+            _require(filter, people, listed)
 
     def _scopes(self, filter: Filter) -> list[str]:
         words, id = self._vocabulary, filter.id
@@ -189,34 +191,51 @@ class Filters:
         terms = self._vocabulary.terms_of_imaging()
         if term in terms or SERIES not in self._entry_types:
             return term in terms
-        with self._engine.connect() as connection:
-            return not terms.isdisjoint(self.closed(connection, [term]))
+        closed = self._kept.get(("closed", term), lambda connection: self.closed(connection, [term]))
+        return not terms.isdisjoint(closed)
 
-    def _people(self, connection: Connection, filter: Filter, visible: BitMap, listed: Listed) -> BitMap:
+    def _people(self, filter: Filter, visible: BitMap, listed: Listed) -> BitMap:
         words = self._vocabulary
         if filter.operator is None:
             custom = words.custom.get(filter.id)
-            return self._having(connection, filter, custom.any_of if custom else (filter.id,), visible, listed)
+            return self._having(filter, custom.any_of if custom else (filter.id,), visible, listed)
         age, path = words.age_field(filter.id), words.term_path(filter.id)
         length = days(str(filter.value))
         if age is not None and (path is None or length is not None):
             if length is None:
                 allowed = "an ISO 8601 duration such as P45Y or P2Y6M"
                 raise InvalidFilter(f"filter {filter.id!r}: value {filter.value!r} is not an age; allowed: {allowed}")
-            return _compared(connection, age, filter.operator, length) & visible
+            return self._everyone(age, filter.operator, length) & visible
         if path is not None:
-            return _named(connection, filter, path) & visible
-        self._having(connection, filter, (filter.id,), visible, listed)
-        return _compared(connection, filter.id, filter.operator, _number(filter)) & visible
+            asked = ("named", filter.id, filter.operator, filter.value)
+            return self._kept.get(asked, lambda connection: _named(connection, filter, path)) & visible
+        self._having(filter, (filter.id,), visible, listed)
+        return self._everyone(filter.id, filter.operator, _number(filter)) & visible
 
-    def _having(
-        self, connection: Connection, filter: Filter, terms: tuple[str, ...], visible: BitMap, listed: Listed
-    ) -> BitMap:
-        closed = self.closed(connection, terms) if filter.descendants else frozenset(terms)
-        people = people_with(connection, closed) & visible
-        if filter.id in terms:
-            self.require_known(connection, filter, filter.id, people, listed)
+    def _everyone(self, field: str, operator: str, value: float) -> BitMap:
+        asked = ("compared", field, operator, value)
+        return self._kept.get(asked, lambda connection: _compared(connection, field, operator, value))
+
+    def _having(self, filter: Filter, terms: tuple[str, ...], visible: BitMap, listed: Listed) -> BitMap:
+        def read(connection: Connection) -> tuple[BitMap, bool]:
+            closed = self.closed(connection, terms) if filter.descendants else frozenset(terms)
+            return people_with(connection, closed), in_ontology(connection, filter.id)
+
+        everyone, known = self._kept.get(("having", terms, filter.id, filter.descendants), read)
+        people = everyone & visible
+        if filter.id in terms and not known:
+            _require(filter, people, listed)
         return people
+
+
+def in_ontology(connection: Connection, term: str) -> bool:
+    """Whether a loaded ontology has ``term``."""
+    return connection.scalar(select(OntologyTerm.id).where(OntologyTerm.id == term).limit(1)) is not None
+
+
+def _require(filter: Filter, people: BitMap, listed: Listed) -> None:
+    if not listed(people):
+        raise UnknownFilter(f"filter {filter.id!r} is unknown; allowed: the ids listed in /filtering_terms")
 
 
 def people_with(connection: Connection, terms: frozenset[str]) -> BitMap:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Index, LargeBinary, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from adapters.catalog.kept import watch
+
 
 class Base(DeclarativeBase):
     """Declarative base of the tables of terms."""
@@ -72,3 +74,7 @@ class IndividualValue(Base):
     field: Mapped[str] = mapped_column(primary_key=True)
     low: Mapped[float] = mapped_column(primary_key=True, autoincrement=False)
     high: Mapped[float] = mapped_column(primary_key=True, autoincrement=False)
+
+
+for _model in (OntologySource, OntologyTerm, OntologyClosure, IndividualTerm, TermPeople, IndividualValue):
+    watch(_model.__table__)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from adapters.catalog.models import Dataset, Individual, Membership
-from adapters.catalog.visibility import dataset_exists, individual_exists
+from adapters.catalog.visibility import dataset_exists
 
 
 def visible_members(session: Session | Connection, datasets: Sequence[str], today: dt.date) -> dict[str, BitMap]:
@@ -20,10 +20,11 @@ def visible_members(session: Session | Connection, datasets: Sequence[str], toda
     """
     existing = select(Dataset.accession).where(Dataset.accession.in_(datasets), dataset_exists(today))
     found = {accession: BitMap() for accession in session.scalars(existing)}
+    # Who is in a data set that exists and has not withdrawn, exists.
     members = (
         select(Membership.dataset, Individual.ordinal)
         .join(Individual, Individual.accession == Membership.individual)
-        .where(Membership.dataset.in_(list(found)), individual_exists(today))
+        .where(Membership.dataset.in_(list(found)), Individual.withdrawn_at.is_(None))
     )
     for dataset, ordinal in session.execute(members):
         found[dataset].add(ordinal)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pyroaring import BitMap
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
+from adapters.catalog.kept import Kept
 from adapters.variants.model import Page, Variant
 from adapters.variants.query import Criteria, Place, VariantQuery, validate
 from adapters.variants.releases import LIVE
@@ -33,27 +35,18 @@ class PublicVariants:
     """Public facts on variants.
 
     :param references: data sets whose files without genotypes say how frequent alleles are, the preferred first.
+    :param kept: shared with what else asks the same database.
     """
 
-    def __init__(self, engine: Engine, references: Sequence[str] = ()) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, references: Sequence[str] = (), kept: Kept | None = None) -> None:
+        self._kept = kept or Kept(engine)
         self._references = tuple(references)
-        self._variants = Variants(engine)
+        self._variants = Variants(engine, self._kept)
 
     def released(self, datasets: Collection[str]) -> Mapping[str, Released]:
         """The releases of those data sets that have genotypes."""
-        wanted = (
-            select(VariantRelease.dataset, VariantRelease.id, VariantRelease.numbers)
-            .where(VariantRelease.dataset.in_(sorted(datasets)), VariantRelease.state == LIVE)
-            .where(VariantRelease.people.is_not(None))
-            .order_by(VariantRelease.id)
-        )
-        found: dict[str, Released] = {}
-        with self._engine.connect() as connection:
-            for dataset, id, alleles in connection.execute(wanted):
-                before = found.get(dataset, Released("", 0))
-                found[dataset] = Released(f"{before.name}{id}.", before.alleles + alleles)
-        return found
+        wanted = tuple(sorted(datasets))
+        return self._kept.get(("released", wanted), partial(_released, wanted))
 
     def frequencies(self, asked: VariantQuery | str, datasets: Collection[str]) -> dict[str, float]:
         """Data set → public frequency of the one allele that is asked for; without those for which none is known.
@@ -72,6 +65,20 @@ class PublicVariants:
         preferred = next((known[reference] for reference in self._references if reference in known), None)
         told = {dataset: known.get(dataset) if preferred is None else preferred for dataset in datasets}
         return {dataset: frequency for dataset, frequency in told.items() if frequency is not None}
+
+
+def _released(datasets: Sequence[str], connection: Connection) -> dict[str, Released]:
+    wanted = (
+        select(VariantRelease.dataset, VariantRelease.id, VariantRelease.variants)
+        .where(VariantRelease.dataset.in_(datasets), VariantRelease.state == LIVE)
+        .where(VariantRelease.people.is_not(None))
+        .order_by(VariantRelease.id)
+    )
+    found: dict[str, Released] = {}
+    for dataset, id, alleles in connection.execute(wanted):
+        before = found.get(dataset, Released("", 0))
+        found[dataset] = Released(f"{before.name}{id}.", before.alleles + alleles)
+    return found
 
 
 def one_allele(asked: VariantQuery | str) -> bool:

@@ -136,6 +136,8 @@ def publish(engine: Engine, release: int, source: Source) -> tuple[int, int]:
         join_duplicates(connection, release, people)
     of_release = VariantSegment.release == release
     with writing(engine).begin() as connection:
+        counted = select(func.sum(VariantContig.variants)).where(VariantContig.release == release)
+        variants = connection.scalar(counted) or 0
         connection.execute(
             update(VariantRelease)
             .where(*_of(source.dataset, source.file), VariantRelease.state == LIVE)
@@ -144,16 +146,15 @@ def publish(engine: Engine, release: int, source: Source) -> tuple[int, int]:
         moved = connection.execute(
             update(VariantRelease)
             .where(VariantRelease.id == release, VariantRelease.state == LOADING)
-            .values(state=LIVE, live_at=_now())
+            .values(state=LIVE, variants=variants, live_at=_now())
         )
         left = connection.scalar(select(func.count()).where(of_release, ~VariantSegment.done))
         if moved.rowcount != 1 or left:
             raise LoadedElsewhere("another process loads the same file of the same data set; nothing was switched")
         records = connection.scalar(select(func.sum(VariantSegment.records)).where(of_release))
-        variants = connection.scalar(select(func.sum(VariantContig.variants)).where(VariantContig.release == release))
         connection.execute(delete(VariantSegment).where(of_release))
     purge(engine, source.dataset, source.file)
-    return int(records or 0), int(variants or 0)
+    return int(records or 0), int(variants)
 
 
 def remove(engine: Engine, dataset: str, file: str) -> bool:

@@ -7,6 +7,8 @@ import datetime as dt
 from sqlalchemy import BigInteger, Index, LargeBinary, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from adapters.catalog.kept import watch
+
 # SQLite then stores a row inside its primary key's tree, so that a region is one run of pages.
 CLUSTERED = {"sqlite_with_rowid": False}
 
@@ -20,9 +22,10 @@ class Base(DeclarativeBase):
 class VariantRelease(Base):
     """The variants of one file of a data set, as loaded at one time.
 
-    Only a ``live`` release is ever read; at most one exists per data set and file. ``numbers`` is above the number of
-    every allele. ``people`` is the encoded set of everyone genotyped in the file, null for a file without genotypes.
-    ``fingerprint`` tells whether an interrupted load was of the same bytes and people.
+    Only a ``live`` release is ever read; at most one exists per data set and file. ``variants`` counts the alleles
+    of a live one; ``numbers`` is above the number of every allele. ``people`` is the encoded set of everyone
+    genotyped in the file, null for a file without genotypes. ``fingerprint`` tells whether an interrupted load was of
+    the same bytes and people.
     """
 
     __tablename__ = "variant_release"
@@ -35,6 +38,7 @@ class VariantRelease(Base):
     fingerprint: Mapped[str]
     people: Mapped[bytes | None]
     numbers: Mapped[int] = mapped_column(BigInteger, default=0)
+    variants: Mapped[int] = mapped_column(BigInteger, default=0)
     started_at: Mapped[dt.datetime]
     live_at: Mapped[dt.datetime | None]
 
@@ -127,3 +131,6 @@ class VariantAnnotation(Base):
     start: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     aminoacid: Mapped[str] = mapped_column(primary_key=True)
+
+
+watch(VariantRelease.__table__, "state")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from itertools import groupby
 from typing import Any
 
 from pyroaring import BitMap
 from sqlalchemy import ColumnElement, Connection, Engine
 
+from adapters.catalog.kept import Kept
 from adapters.variants import merge, search
 from adapters.variants.assemblies import LONGEST, UnknownAssembly, assembly
 from adapters.variants.carriers import Masks, union
@@ -47,15 +48,16 @@ class Variants:
     sees one consistent state of the database. Methods that take a :class:`VariantQuery` raise ``InvalidVariantQuery``.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, kept: Kept | None = None) -> None:
         self._engine = engine
+        self._kept = kept or Kept(engine)
 
     def carriers(self, query: VariantQuery, datasets: Collection[str], visible: Visible) -> dict[str, BitMap]:
         """Per data set everyone with at least one matching allele; data sets without any are left out."""
         criteria, masks = validate(query), Masks(visible)
         found: dict[str, BitMap] = {}
         with self._snapshot() as connection:
-            for part in search.parts(connection, criteria, datasets):
+            for part in self._parts(connection, criteria, datasets):
                 if part.people is not None and (wanted := part.people & masks.of(part.dataset).people):
                     people = self._carriers(connection, criteria, part, wanted)
                     if people:
@@ -69,11 +71,11 @@ class Variants:
         criteria, masks = validate(query), Masks(visible)
         answer = dict.fromkeys(datasets, False)
         with self._snapshot() as connection:
-            for part in search.parts(connection, criteria, datasets):
+            for part in self._parts(connection, criteria, datasets):
                 if not answer[part.dataset] and (sites or part.people is not None):
                     hidden = _hidden([part], masks)
-                    alleles = self._alleles(connection, criteria, [part], COUNTED)
-                    answer[part.dataset] = any(merge.exists(allele, masks, hidden) for allele in alleles)
+                    with closing(self._alleles(connection, criteria, [part], COUNTED)) as alleles:
+                        answer[part.dataset] = any(merge.exists(allele, masks, hidden) for allele in alleles)
         return answer
 
     def matches(
@@ -102,12 +104,10 @@ class Variants:
         criteria = Criteria(Place.BRACKET, genome, named["contig"], bracket=(start, start + 1, 0, LONGEST))
         masks = Masks(visible)
         with self._snapshot() as connection:
-            asked = search.parts(connection, criteria, datasets)
-            for allele in self._alleles(connection, criteria, asked, SHOWN):
-                found = merge.variant(allele, masks)
-                if found is not None and found.id == internal_id:
-                    return found
-        return None
+            asked = self._parts(connection, criteria, datasets)
+            with closing(self._alleles(connection, criteria, asked, SHOWN)) as alleles:
+                found = (merge.variant(allele, masks) for allele in alleles)
+                return next((one for one in found if one is not None and one.id == internal_id), None)
 
     def of_individual(
         self,
@@ -129,7 +129,7 @@ class Variants:
         masks, total = Masks(visible), 0
         page: list[Variant] = []
         with self._snapshot() as connection:
-            asked = [p for p in search.parts(connection, criteria, datasets) if sites or p.people is not None]
+            asked = [p for p in self._parts(connection, criteria, datasets) if sites or p.people is not None]
             asked = [p for p in asked if p.people is None or p.people.intersect(masks.of(p.dataset).people)]
             hidden = _hidden(asked, masks)
             for _, same in groupby(asked, key=lambda part: (part.assembly, part.contig)):
@@ -189,10 +189,17 @@ class Variants:
         parts: list[Part],
         columns: tuple[Any, ...],
         *where: ColumnElement[bool],
-    ) -> Iterator[MergedAllele]:
+    ) -> Generator[MergedAllele, None, None]:
+        """To be closed, if it is not read to its end, while the connection is open: cursors hang on it."""
         for _, same in groupby(parts, key=lambda part: (part.assembly, part.contig)):
             streams = [_found(connection, criteria, part, columns, *where) for part in same]
             yield from merge.merged(streams)
+
+    def _parts(self, connection: Connection, criteria: Criteria, datasets: Collection[str]) -> list[Part]:
+        """The parts that may answer, as they are in the state of the database that the connection sees."""
+        names = tuple(sorted(datasets))
+        asked = ("parts", criteria.assembly, criteria.contig, names)
+        return self._kept.within(connection, asked, lambda same: search.parts(same, criteria, names))
 
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:

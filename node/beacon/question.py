@@ -11,6 +11,7 @@ from pyroaring import BitMap
 from sqlalchemy import Engine, select
 
 from adapters.catalog.catalog import DatasetRecord
+from adapters.catalog.kept import Kept
 from adapters.catalog.models import Cohort, CohortMember, Individual
 from adapters.terms import filters as terms
 from adapters.terms.filters import Filter, Filters, Listed
@@ -85,24 +86,27 @@ class Search:
     """Answers questions from the indexes of a member. Knows nothing of callers: access is decided before and after.
 
     :param entry_types: ids of the entry types that the member exposes.
+    :param kept: shared with what else asks the same database.
     """
 
-    def __init__(self, engine: Engine, entry_types: Sequence[str]) -> None:
+    def __init__(self, engine: Engine, entry_types: Sequence[str], kept: Kept | None = None) -> None:
         self._engine = engine
         self._entry_types = tuple(entry_types)
-        self._filters = Filters(engine, entry_types)
+        self.kept = kept or Kept(engine)
+        self._filters = Filters(engine, entry_types, kept=self.kept)
         self.imaging = Imaging(engine, self._filters)
         self.specimens = Specimens(engine, self._filters)
         self._families: tuple[tuple[frozenset[str], OwnedEntries], ...] = (
             (IMAGING, self.imaging),
             (frozenset(SPECIMENS), self.specimens),
         )
-        self.variants = Variants(engine)
+        self.variants = Variants(engine, self.kept)
 
     def members(self, datasets: Sequence[str], today: dt.date) -> Members:
         """The people who exist, by data set; data sets that do not exist are left out."""
-        with self._engine.connect() as connection:
-            return visible_members(connection, datasets, today)
+        asked = ("members", tuple(datasets), today)
+        found = self.kept.get(asked, lambda connection: visible_members(connection, datasets, today))
+        return {dataset: BitMap(people) for dataset, people in found.items()}
 
     def eligible(self, question: Question, datasets: Sequence[DatasetRecord]) -> list[DatasetRecord]:
         """The data sets for which the question's filters of scope data set hold.

@@ -67,7 +67,13 @@ def dossier_body(found: Dossier) -> Body:
     }
     if found.view.role == "committee":
         body["findings"] = [
-            {"term": one.term, "label": one.label, "verdict": one.verdict, "reason": one.reason}
+            {
+                "term": one.term,
+                "label": one.label,
+                "verdict": one.verdict,
+                "reason": one.reason,
+                "kinds": list(one.kinds),
+            }
             for one in found.findings
         ]
         body["history"] = [{"at": iso(one.at), "actor": one.actor, "action": one.action} for one in found.history]

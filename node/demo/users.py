@@ -1,4 +1,4 @@
-"""The three people of a demo family, their accounts at the broker, and the committees that one of them sits on."""
+"""The four people of a demo family, their accounts at the broker, and the committees that one of them sits on."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ ROLES = (
     ("researcher", "researcher", "Rui Researcher"),
     ("dac", "DAC member", "Dana Committee"),
     ("operator", "operator", "Otto Operator"),
+    ("colleague", "colleague", "Kai Colleague"),
 )
 
 

@@ -14,7 +14,7 @@ from tests.browser.judging import faults
 
 PHONE = {"width": 390, "height": 844}
 WIDE = {"width": 1280, "height": 800}
-REFUSED = re.compile(r"console: Failed to load resource: the server responded with a status of (400|404)")
+REFUSED = re.compile(r"console: Failed to load resource: the server responded with a status of (400|404|409)")
 MOST_STOPS = 400  # presses of Tab on one page
 
 
@@ -86,7 +86,7 @@ class Visitor:
         raise AssertionError(f"no end of Tab stops on {self.page.url}")
 
     def was_refused(self) -> None:
-        """The browser itself notes an answer of 400 or 404 for a page: here it is expected."""
+        """The browser itself notes an answer of 400, 404 or 409 for a page: here it is expected."""
         assert self.problems
         assert [problem for problem in self.problems if not REFUSED.match(problem)] == []
         self.problems.clear()

@@ -32,6 +32,7 @@ class PlannedDataset:
     data_type: str = ""
     release_date: dt.date = RELEASED
     withdrawn: bool = False
+    duo: tuple[str, ...] = ()
 
     @property
     def descriptor(self) -> dict[str, Any]:
@@ -45,6 +46,7 @@ class PlannedDataset:
             "bioproject": self.project,
             "data_type": self.data_type,
             "release_date": self.release_date,
+            "duo": list(self.duo),
         }
         return {key: value for key, value in values.items() if value}
 
@@ -82,6 +84,7 @@ DATASETS = (
         tier="controlled",
         dac="HDAC900001",
         data_type="WGS",
+        duo=("DUO:0000006", "DUO:0000021"),
     ),
     PlannedDataset(
         "gsa-human",
@@ -119,6 +122,7 @@ DATASETS = (
         tier="controlled",
         dac="ODAC900001",
         data_type="Proteomics",
+        duo=("DUO:0000042", "DUO:0000046"),
     ),
     PlannedDataset(
         "omix",

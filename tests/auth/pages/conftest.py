@@ -33,6 +33,9 @@ CARDS = {
 }
 
 
+TERMS = {"HRA000128": [{"id": "DUO:0000006"}, {"id": "DUO:0000021"}]}
+
+
 class Shelf:
     """The member's published data sets."""
 
@@ -49,7 +52,11 @@ class Shelf:
 class Site:
     """What a test needs to know of the two processes."""
 
-    def __init__(self, url: str, broker: str, subjects: dict[str, str], dac: Dac, clock: Clock) -> None:
+    def __init__(
+        self, url: str, broker: str, subjects: dict[str, str], dac: Dac, clock: Clock, engine: Engine, app: Flask
+    ) -> None:
+        self.engine = engine
+        self.app = app
         self.url = url
         self.broker = broker
         self.subjects = subjects
@@ -65,7 +72,7 @@ def _rule(accession: str) -> DatasetRule | None:
 def member_app(engine: Engine, url: str, broker: str, clock: Clock) -> tuple[Flask, Dac]:
     """A member's pages alone, as its process makes them."""
     app = create_pages("member", public_url=url, title="GSA-Human", words={}, sessions=Sessions(engine, clock=clock))
-    dac = Dac(engine, broker, _rule, url, clock)
+    dac = Dac(engine, broker, _rule, url, clock, terms=lambda accession: TERMS.get(accession, []), one_click=True)
     sign_in = SignIn(ClientSettings(broker, "gsa-human", f"{url}{CALLBACK}"), KeyRing(engine), clock)
     AccessPages(sign_in, dac, Shelf()).register(app)
     return app, dac
@@ -89,8 +96,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     )
     clock = Clock()
     app, dac = member_app(member_engine, url, broker, clock)
-    register_committee(member_engine, "DAC1", "Committee", {subjects[name]: "" for name in ("wang", "zhao")}, clock())
+    seats = {subjects[name]: f"{name}@dac.example" for name in ("wang", "zhao")}
+    register_committee(member_engine, "DAC1", "Committee", seats, clock())
     with broker_serving(settings, engine), serving(app, ports[1]):
-        yield Site(url, broker, subjects, dac, clock)
+        yield Site(url, broker, subjects, dac, clock, member_engine, app)
     engine.dispose()
     member_engine.dispose()

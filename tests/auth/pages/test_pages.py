@@ -3,77 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 import yaml
 
-from tests.auth.broker.running import PASSWORD, Form
+from tests.auth.broker.running import Form
 from tests.auth.pages.conftest import Site
+from tests.auth.pages.visitor import Visitor
+from tests.auth.pages.visitor import ming as ming
+from tests.auth.pages.visitor import wang as wang
 
 ROOT = Path(__file__).parents[3]
-PURPOSE = "Which variants of ABCA4?\n<img src=x onerror=alert(1)>"
-
-
-class Visitor:
-    """A person with a browser."""
-
-    def __init__(self, site: Site, name: str) -> None:
-        self.http = requests.Session()
-        self.site = site
-        self.name = name
-
-    def get(self, path: str) -> requests.Response:
-        """Open a page; sign in and agree where asked."""
-        page = self.http.get(urljoin(self.site.url, path), timeout=20)
-        if page.url.startswith(self.site.broker):
-            page = self.submit(page, name=self.name, password=PASSWORD)
-        if page.url.startswith(self.site.broker) and "decision" in page.text:
-            page = self.submit(page, decision="allow")
-        return page
-
-    def submit(self, page: requests.Response, **answers: str) -> requests.Response:
-        """Submit the first form of a page, as a browser does."""
-        form = Form(page.text)
-        origin = "{0.scheme}://{0.netloc}".format(urlsplit(page.url))
-        return self.http.post(
-            urljoin(page.url, form.action), data={**form.fields, **answers}, headers={"Origin": origin}, timeout=20
-        )
-
-    def post(self, path: str, **fields: str) -> requests.Response:
-        """POST with the session's form token."""
-        token = Form(self.get("/requests/new?dataset=HRA000128").text).fields["csrf"]
-        data = {"csrf": token, **fields}
-        return self.http.post(self.site.url + path, data=data, timeout=20, allow_redirects=False)
-
-    def ask(self, dataset: str = "HRA000128") -> str:
-        """Request access; the id of the request."""
-        before = self.requests(self.get("/requests"))
-        page = self.submit(self.get(f"/requests/new?dataset={dataset}"), purpose=PURPOSE)
-        (made,) = self.requests(page) - before
-        return made
-
-    def requests(self, page: requests.Response) -> set[str]:
-        """Ids of the requests that a page links to."""
-        return set(re.findall(r"/dac/requests/([\w-]+)", page.text))
-
-
-@pytest.fixture
-def ming(site: Site) -> Iterator[Visitor]:
-    """The applicant."""
-    site.clock.ahead = 0
-    yield Visitor(site, "ming")
-    site.clock.ahead = 0
-
-
-@pytest.fixture
-def wang(site: Site) -> Visitor:
-    """A committee member."""
-    return Visitor(site, "wang")
 
 
 def test_sign_in_through_the_broker_and_back_to_the_page_asked_for(site: Site, ming: Visitor) -> None:
@@ -322,9 +266,29 @@ def test_every_text_has_its_chinese(folder: str) -> None:
 
 def test_texts_kept_in_tables_have_their_chinese() -> None:
     from auth.broker.pages import LOCKED, NAMES, WRONG
-    from auth.pages.views import DONE
+    from auth.pages.requests import COUNTED, DONE
 
     broker = yaml.safe_load((ROOT / "auth/broker/words.yaml").read_text(encoding="utf-8"))
     pages = yaml.safe_load((ROOT / "auth/pages/words.yaml").read_text(encoding="utf-8"))
     assert {LOCKED[0], WRONG[0], *NAMES.values()} <= set(broker)
-    assert {*DONE.values(), "My requests", "Committee desk"} <= set(pages)
+    tables = (ROOT / "auth/pages/templates/access/person.html").read_text(encoding="utf-8")
+    kept = set(re.findall(r'": "([^"]+)"', "".join(re.findall(r"{% set .*?%}", tables, re.S))))
+    assert len(kept) > 40
+    assert {*DONE.values(), COUNTED, "My requests", "Committee desk", *kept} - set(pages) == set()
+
+
+def test_the_pages_name_all_that_the_rules_know() -> None:
+    """Kinds of use, flags, commands and reasons have words in both languages."""
+    from auth import duo
+    from auth.access_request import COMMANDS, STATES
+
+    pages = yaml.safe_load((ROOT / "auth/pages/words.yaml").read_text(encoding="utf-8"))
+    tables = (ROOT / "auth/pages/templates/access/person.html").read_text(encoding="utf-8")
+    named = set(re.findall(r'"([a-z_]+)": "', tables))
+    assert {*duo.rules().kinds, *duo.rules().flags, *COMMANDS, *STATES} - named == set()
+    terms = [{"id": id, "modifiers": [{"id": "X:1"}]} for id in (*duo.rules().terms, "DUO:0009999")]
+    uses = [{}, *({"kinds": [kind], "disease": "X:1"} for kind in duo.rules().kinds)]
+    uses += [{"kinds": ["disease"], **dict.fromkeys(duo.rules().flags, said)} for said in (True, False)]
+    reasons = {one.reason for term in terms for use in uses for one in duo.findings([term], use)}
+    assert len(reasons) >= 10
+    assert reasons - set(pages) == set()

@@ -54,7 +54,7 @@ def test_screen_shows_addresses_and_people(demo: RunningDemo) -> None:
 
 def test_family_json_has_what_a_tester_relies_on(demo: RunningDemo) -> None:
     family = demo.family
-    assert [user["role"] for user in family["users"]] == ["researcher", "DAC member", "operator"]
+    assert [user["role"] for user in family["users"]] == ["researcher", "DAC member", "operator", "colleague"]
     assert all(Path(path).is_file() for path in family["configs"].values())
     assert family["oauth"]["confidential"]["client_secret"]
     states = {(d["member"], d["tier"], d["state"]) for d in family["datasets"]}
