@@ -1,7 +1,7 @@
 """Known attacks over 2,504 people, against the endpoints: within 5 points of the false-positive rate at the defaults.
 
-Prints what each reaches (``pytest -s``); ``docs/privacy.md`` has the figures. ``GSANODE_TARGETS`` people of each kind are
-sought one by one by callers with budgets.
+Prints what each reaches (``pytest -s``); ``docs/privacy.md`` has the figures. ``GSANODE_TARGETS`` members, and as many
+others, are sought one by one by callers with budgets.
 """
 
 from __future__ import annotations
