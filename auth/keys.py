@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, or_, select, update
+from sqlalchemy import ColumnElement, Engine, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from auth.keyset import KeySet, SigningKey
+from auth.sealing import Seal, is_sealed
 from auth.tables import Key, writing
 
 __all__ = ["KeyRing", "KeySet", "SigningKey", "UnknownKey", "clock"]
@@ -30,42 +32,70 @@ def clock() -> int:
     return int(time.time())
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a ring tells of one of its keys. Times are epoch seconds."""
+
+    kid: str
+    state: str  # signing | announced | replaced | gone
+    created: int
+    active_from: int
+    retired: int | None
+    sealed: bool
+
+
 class KeyRing:
     """Signing keys of one process kind, shared by its processes through the database.
 
     :param engine: database with the tables of ``auth``.
     :param now: clock in epoch seconds.
+    :param seal: what keeps private keys from whoever reads the database.
     """
 
-    def __init__(self, engine: Engine, now: Callable[[], int] = clock) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], int] = clock, seal: Seal | None = None) -> None:
         self._engine = engine
         self._now = now
+        self._seal = seal or Seal()
 
     def current(self) -> SigningKey:
-        """The key to sign with; the first call makes one."""
+        """The key to sign with; the first call makes one.
+
+        :raises SealBroken: it cannot be opened with the configured secret.
+        """
         now = self._now()
-        newest = select(Key).where(Key.active_from <= now, _alive(now)).order_by(Key.active_from.desc(), Key.kid)
         with Session(self._engine) as session:
-            row = session.scalars(newest).first()
-        return self._add(now) if row is None else SigningKey.load(row.jwk)
+            row = session.scalars(_signing(now)).first()
+        return self._add(now) if row is None else self._load(row)
 
     def public_jwks(self) -> dict[str, Any]:
         """The JWK Set to publish: keys in use, announced ones, and replaced ones until their overlap ends."""
         self.current()
         with Session(self._engine) as session:
             rows = session.scalars(select(Key).where(_alive(self._now())).order_by(Key.created_at, Key.kid)).all()
-        return {"keys": [SigningKey.load(row.jwk).public_jwk() for row in rows]}
+        return {"keys": [self._load(row).public_jwk() for row in rows]}
 
     def key_set(self) -> KeySet:
         """The published keys, to verify our own tokens with."""
         return KeySet.load(self.public_jwks())
 
+    def held(self) -> list[Held]:
+        """Every key, the oldest first."""
+        now = self._now()
+        with Session(self._engine) as session:
+            signing = session.scalars(_signing(now)).first()
+            rows = session.scalars(select(Key).order_by(Key.created_at, Key.kid)).all()
+        return [_held(row, now, signing is not None and row.kid == signing.kid) for row in rows]
+
     def rotate(self, announce: int = ANNOUNCE, overlap: int = OVERLAP) -> SigningKey:
-        """Announce a new key, sign with it after ``announce`` seconds, drop older ones ``overlap`` seconds later."""
+        """Announce a new key, sign with it after ``announce`` seconds, drop older ones ``overlap`` seconds later.
+
+        Private halves of keys that are gone already are forgotten.
+        """
         now = self._now()
         with Session(writing(self._engine)) as session, session.begin():
+            session.execute(update(Key).where(Key.retired_at <= now).values(jwk={}))
             session.execute(update(Key).where(Key.retired_at.is_(None)).values(retired_at=now + announce + overlap))
-            return _insert(session, now, now + announce)
+            return self._insert(session, now, now + announce)
 
     def revoke(self, kid: str) -> None:
         """Withdraw a key at once: nothing it signed verifies any more where our key set is read again.
@@ -77,19 +107,35 @@ class KeyRing:
             if row is None:
                 raise UnknownKey(f"no key {kid!r} in this ring")
             row.retired_at = 0
+            row.jwk = {}
+
+    def _load(self, row: Key) -> SigningKey:
+        return SigningKey.load(self._seal.open(row.kid, row.jwk))
 
     def _add(self, now: int) -> SigningKey:
         with Session(writing(self._engine)) as session, session.begin():
-            return _insert(session, now, now)
+            return self._insert(session, now, now)
+
+    def _insert(self, session: Session, now: int, active_from: int) -> SigningKey:
+        key = SigningKey.generate()
+        stored = self._seal.close(key.kid, key.private_jwk())
+        session.add(Key(kid=key.kid, jwk=stored, created_at=now, active_from=active_from, retired_at=None))
+        return key
 
 
 def _alive(now: int) -> ColumnElement[bool]:
     return or_(Key.retired_at.is_(None), Key.retired_at > now)
 
 
-def _insert(session: Session, now: int, active_from: int) -> SigningKey:
-    key = SigningKey.generate()
-    session.add(
-        Key(kid=key.kid, jwk=key.private_jwk(), created_at=now, active_from=active_from, retired_at=None),
-    )
-    return key
+def _signing(now: int) -> Select[Key]:
+    return select(Key).where(Key.active_from <= now, _alive(now)).order_by(Key.active_from.desc(), Key.kid)
+
+
+def _held(row: Key, now: int, signing: bool) -> Held:
+    if row.retired_at is not None and row.retired_at <= now:
+        state = "gone"
+    elif signing:
+        state = "signing"
+    else:
+        state = "announced" if row.active_from > now else "replaced"
+    return Held(row.kid, state, row.created_at, row.active_from, row.retired_at, is_sealed(row.jwk))

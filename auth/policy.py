@@ -132,7 +132,9 @@ class Policy:
         return signed_in and self._registered(caller, now).allowed
 
     def _controlled(self, caller: Caller, rule: DatasetRule, now: int) -> Decision:
-        matching = [visa for visa in caller.visas if self._grants(visa, rule) and visa.expires > now]
+        value = f"{self.issuer}/datasets/{rule.accession}"
+        named = [visa for visa in caller.visas if visa.value == value]
+        matching = [visa for visa in named if self._grants(visa, rule) and visa.expires > now]
         standing = self._standing(matching)
         if not standing:
             return Decision(False, "grant_not_in_force" if matching else "no_grant")
@@ -153,10 +155,8 @@ class Policy:
         return [visa for visa, grants in rests.items() if in_force.issuperset(grants)]
 
     def _grants(self, visa: Visa, rule: DatasetRule) -> bool:
-        """CLH-06: type, value, source and ``by``; that the issuer may say so was checked with its trust entry."""
+        """CLH-06: besides the value, type, source and ``by``; the issuer's right was checked with its trust entry."""
         if rule.dac is None or visa.type != "ControlledAccessGrants" or visa.by != "dac":
-            return False
-        if visa.value != f"{self.issuer}/datasets/{rule.accession}":
             return False
         return visa.issuer != self.issuer or visa.source == f"{self.issuer}/dac/{rule.dac}"
 

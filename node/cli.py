@@ -20,11 +20,12 @@ COMMANDS = {
     "variants": ("node.commands.variants", "variants", "load variants into the Beacon index"),
     "ontology": ("node.commands.ontology", "ontology", "load ontologies for filters with descendants"),
     "dac": ("node.commands.dac", "dac", "data access committees"),
+    "keys": ("node.commands.keys", "keys", "rotate and revoke the keys with which a process signs"),
     "audit": ("node.commands.audit", "audit", "the chain of audit events"),
     "account": ("node.commands.account", "account", "local accounts of a broker"),
     "token": ("node.commands.token", "token", "sign in without a browser and print a token"),
     "login": ("node.commands.token", "login", "sign in with the device flow"),
-    "qc": ("node.commands.qc", "app", "check files of reads, whole and exactly"),
+    "qc": ("node.commands.qc", "app", "check files of reads and variants, whole and exactly"),
     "download": ("node.commands.download", "download", "fetch drs:// objects, verified"),
     "deid": ("node.commands.deid", "deid", "de-identify a folder of DICOM files"),
 }

@@ -31,7 +31,6 @@ from auth.dac import Dac
 from auth.grants import GrantsInForce
 from auth.http import JsonGet
 from auth.jwks import Jwks
-from auth.keys import KeyRing
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.sign_in import ClientSettings, SignIn
@@ -57,6 +56,7 @@ from node.beacon.question import Search
 from node.dac.handler import DacHandler
 from node.data import PREFIX, Data
 from node.delivery import Accel
+from node.dicomweb import service as dicomweb
 from node.drs.handler import Drs
 from node.drs.manifests import Manifests
 from node.drs.places import Places
@@ -66,6 +66,7 @@ from node.htsget.handler import Htsget
 from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
 from node.individuals import Individuals, rule_of
+from node.keys import key_ring
 from node.pages.views import MemberPages
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings, TrustedIssuer, profile
@@ -104,7 +105,7 @@ def member(settings: MemberSettings, engine: Engine) -> Assembly:
         pages=parts.pages(),
         checks=checks(engine),
         lifespans=[parts.lifespan],
-        middlewares=[lambda app: Cors(app, (DRS, HTSGET, PREFIX))],
+        middlewares=[lambda app: Cors(app, (DRS, HTSGET, dicomweb.PATH, PREFIX))],
         body_bytes=settings.body_bytes,
     )
 
@@ -116,7 +117,7 @@ class _Member:
         self.settings = settings
         self.engine = engine
         self.profile = profile(settings.member)
-        self.ring = KeyRing(engine)
+        self.ring = key_ring(settings, engine)
         self.kept = Kept(engine)
         self.catalog = Catalog(engine, kept=self.kept)
         self.single = single(self.catalog)
@@ -160,6 +161,9 @@ class _Member:
             "drs": lambda: Contract("drs", DRS, self._drs(), frozenset({"get_object", "get_access"})),
             "beacon": lambda: Contract("beacon", BEACON, self._beacon()),
             "htsget": lambda: Contract("htsget", HTSGET, self._htsget(), frozenset({"get_reads", "get_variants"})),
+            "dicomweb": lambda: dicomweb.contract(
+                self.engine, self.catalog, self.policy, self.clearinghouse, self.data.place, self.settings.public_url
+            ),
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
             "join": lambda: Contract("join", "/federation/v1", self._side()),
@@ -169,7 +173,8 @@ class _Member:
 
     def shapes(self) -> list[tuple[str, Shape]]:
         """Error shapes by route prefix."""
-        return [(DRS, drs_shape), (HTSGET, htsget_shape), (BEACON, beacon_shape(self.profile.beacon.id))]
+        beacon = beacon_shape(self.profile.beacon.id)
+        return [(DRS, drs_shape), (HTSGET, htsget_shape), (BEACON, beacon), (dicomweb.PATH, dicomweb.shape)]
 
     def pages(self) -> Any:
         """The member's pages: what it holds, requests, the committee's desk."""

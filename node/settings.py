@@ -231,7 +231,7 @@ class Profile(Strict):
     accessions: Accessions
     dataset_entity: str
     tiers: list[Literal["open", "registered", "controlled"]]
-    standards: list[Literal["drs", "beacon", "htsget", "dac", "visas", "join"]]
+    standards: list[Literal["drs", "beacon", "htsget", "dicomweb", "dac", "visas", "join"]]
     beacon: BeaconProfile
     human_reads: Literal["allowed", "refused"] = "allowed"
     dac: DacProfile = DacProfile()

@@ -18,6 +18,11 @@ from adapters.catalog.engine import connect
 from tests.interop.family import family as family
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Ids of tests without the bytes they are given: some of these hold the time, and workers must agree on ids."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """URL of a running PostgreSQL server."""

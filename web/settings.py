@@ -63,12 +63,13 @@ class OrganizationSettings(Strict):
 
     id: str
     name: str
-    url: str
+    url: str = Field(pattern=r"^https?://[^\s/]+(/\S*)?$")
 
 
 class ProcessSettings(Strict):
     """What every kind of process has. ``public_url`` is how the world reaches it, without a trailing slash;
-    ``body_bytes`` is the largest request body that its contracts and pages take."""
+    ``body_bytes`` is the largest request body that its contracts and pages take; ``key_secret`` (hex, 32 bytes) seals
+    private keys in the database, without it they are there in the clear."""
 
     kind: str
     public_url: str
@@ -79,6 +80,7 @@ class ProcessSettings(Strict):
     grace_seconds: int = Field(default=20, ge=1, le=600)
     environment: Literal["prod", "test", "dev", "staging"] = "prod"
     body_bytes: int = Field(default=LARGEST, ge=1 << 10)
+    key_secret: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
     @field_validator("public_url")
     @classmethod

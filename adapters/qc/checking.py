@@ -14,19 +14,24 @@ from adapters.qc.detection import HEAD, Detected, claimed, container, content, o
 from adapters.qc.duplicates import new_seed
 from adapters.qc.engines import engine
 from adapters.qc.errors import CannotCheck, UnsupportedFormat
+from adapters.qc.fastq import identity, unchanged
 from adapters.qc.findings import Finding, Place
 from adapters.qc.layout import Layout, role, sets
 from adapters.qc.outcome import Engine, Limits, Outcome
 from adapters.qc.profile import ILLUMINA
+from adapters.qc.reference import ReferenceGenome
 from adapters.qc.report import FileReport, Report, SetReport
 from adapters.qc.rules import Rules, rules
 from adapters.qc.source import Source
 from adapters.qc.tally import Keys
+from adapters.qc.wording import compression
 
 Progress = Callable[[Path, int], None]
 """Told of a file how many of its bytes were read since it was told last."""
-READABLE: Final = frozenset({"FASTQ"})
+READABLE: Final = frozenset({"FASTQ", "BAM", "CRAM", "VCF", "BCF"})
 """Formats that are checked."""
+ALIGNED: Final = ("bam", "cram")
+CALLED: Final = ("vcf", "bcf")
 TRUNCATIONS: Final = frozenset({"compression-truncated", "compression-corrupt"})
 
 
@@ -38,6 +43,7 @@ class Options:
     engine: Engine = field(default_factory=lambda: engine("kernel"))
     limits: Limits = field(default_factory=Limits)
     rules: Rules = field(default_factory=rules)
+    genome: ReferenceGenome | None = None
     seed: Keys = field(default_factory=new_seed)
 
 
@@ -102,6 +108,9 @@ def _check_file(file: BinaryIO, report: FileReport, options: Options, progress: 
     promised = claimed(report.path.name)
     _unsupported(report.path, found, promised[1])
     report.findings += _name_findings(found, promised, report.size)
+    if found.format in ALIGNED or found.format in CALLED:
+        _records(file, found, report, options, lambda read: progress(report.path, read))
+        return None
     if found.format != "fastq":
         return None
     outcome = options.engine.check(
@@ -112,12 +121,40 @@ def _check_file(file: BinaryIO, report: FileReport, options: Options, progress: 
     return outcome
 
 
+def _records(
+    file: BinaryIO, found: Detected, report: FileReport, options: Options, told: Callable[[int], None]
+) -> None:
+    """Check a file of alignments or variants."""
+    from adapters.qc.alignments.checking import check_bam, check_cram  # here: FASTQ needs none of them
+    from adapters.qc.variants.checking import check_bcf, check_vcf
+
+    report.engine = ""
+    before, behind = identity(file), 0
+
+    def until(stored: int) -> None:
+        nonlocal behind
+        told(stored - behind)
+        behind = stored
+
+    if found.format == "cram":
+        check_cram(file, report, options.genome, until)
+    else:
+        check = {"bam": check_bam, "vcf": check_vcf, "bcf": check_bcf}[found.format]
+        check(file, found.container, report, options.genome, until)
+    unchanged(file, before)
+    until(report.size)
+
+
 def _unsupported(path: Path, found: Detected, promised: str | None) -> None:
-    """Refuse what is not FASTQ and does not call itself FASTQ.
+    """Refuse what is not checked, unless it calls itself FASTQ.
 
     :raises UnsupportedFormat: naming the format.
     """
-    if found.format in ("fastq", "empty") or (promised == "fastq" and found.container != "zip"):
+    if (
+        found.format.upper() in READABLE
+        or found.format == "empty"
+        or (promised == "fastq" and found.container != "zip")
+    ):
         return
     what = "not recognised" if found.format == "unknown" else found.format.upper()
     known = ", ".join(sorted(READABLE))
@@ -134,20 +171,17 @@ def _name_findings(found: Detected, promised: tuple[tuple[str, ...], str | None]
         made.append(Finding("extension", 1, "files", said, (Place(byte=0),)))
     if found.format == "empty":
         made.append(Finding("empty-file", 1, "files", "the file is empty when decompressed"))
-    elif found.format != "fastq":
+    elif found.format.upper() not in READABLE:
         what = "no known format" if found.format == "unknown" else found.format.upper()
         made.append(Finding("format", 1, "files", f"the content is not FASTQ but {what}", (Place(byte=0),)))
-    elif format_ not in (None, "fastq"):
-        said = f"the name promises {format_.upper() if format_ else ''}, the content is FASTQ"
+    elif format_ not in (None, found.format):
+        said = f"the name promises {str(format_).upper()}, the content is {found.format.upper()}"
         made.append(Finding("extension", 1, "files", said, (Place(byte=0),)))
     return made
 
 
 def _content_findings(outcome: Outcome, wanted: Rules) -> list[Finding]:
-    made = []
-    if outcome.fault:
-        place = Place(detail=f"byte {outcome.fault.byte:,} of the stored file: {outcome.fault.reason}")
-        made.append(Finding(outcome.fault.kind, 1, "files", _FAULTS[outcome.fault.kind], (place,)))
+    made = compression(outcome.fault)
     cut = outcome.fault is not None and outcome.fault.kind in TRUNCATIONS
     made += [one for one in outcome.findings if not (cut and one.kind == "partial-record")]
     if outcome.quality_offset == ILLUMINA:
@@ -160,11 +194,6 @@ def _content_findings(outcome: Outcome, wanted: Rules) -> list[Finding]:
     return made
 
 
-_FAULTS: Final = {
-    "compression-truncated": "the compressed data end too early",
-    "compression-corrupt": "the compressed data are corrupt; nothing after this place could be read",
-    "trailing-data": "there are other data after the compressed data",
-}
 _SHARES: Final = {
     "acgtu-share": "bases that are A, C, G, T or U",
     "q30-share": "reads with a mean quality of 30 or more",

@@ -20,7 +20,7 @@ R = TypeVar("R")
 def _sources() -> str:
     """Digest of this package: a kernel that calls another is compiled with it, which numba's own cache overlooks."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -38,6 +38,7 @@ def _file(file: FileReport) -> dict[str, Any]:
         "bases": file.bases,
         "findings": [_finding(finding) for finding in file.findings],
         "profile": file.profile or None,
+        "facts": file.facts or None,
     }
 
 

@@ -115,6 +115,8 @@ class Source:
         data = self._read()
         if self.container == "bgzf":
             data = yield from self._bgzf_blocks(data)
+            if self.members:
+                data = self._next(data, magic)
         yield from self._members(data, make, magic)
 
     def _bgzf_blocks(self, data: bytes) -> Generator[bytes, None, bytes]:

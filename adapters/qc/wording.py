@@ -9,6 +9,7 @@ from adapters.qc import kinds
 from adapters.qc import tally as t_
 from adapters.qc.findings import Finding, Place
 from adapters.qc.repeats import Repeated
+from adapters.qc.source import Fault
 from adapters.qc.tally import Position, Tally
 
 MESSAGES: Final[dict[str, tuple[str, str]]] = {
@@ -27,6 +28,11 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "partial-record": ("places", "the file ends within a read"),
 }
 
+FAULTS: Final = {
+    "compression-truncated": "the compressed data end too early",
+    "compression-corrupt": "the compressed data are corrupt; nothing after this place could be read",
+    "trailing-data": "there are other data after the compressed data",
+}
 CHARACTERS: Final = (kinds.AT_SIGN, kinds.PLUS_LINE, kinds.ALPHABET, kinds.QUALITY_RANGE, kinds.NAME_CHARACTERS)
 """Kinds that are about one character."""
 
@@ -95,6 +101,14 @@ def line_ends(crlf: Sequence[int], lf: Sequence[int]) -> list[Finding]:
     )
     said = "some lines end with CR LF and some with LF"
     return [Finding("mixed-line-ends", min(crlf[0], lf[0]), "lines", said, places)]
+
+
+def compression(fault: Fault | None) -> list[Finding]:
+    """The finding of compressed data that end too early or are wrong."""
+    if fault is None:
+        return []
+    place_ = Place(detail=f"byte {fault.byte:,} of the stored file: {fault.reason}")
+    return [Finding(fault.kind, 1, "files", FAULTS[fault.kind], (place_,))]
 
 
 def duplicate_finding(found: Repeated) -> list[Finding]:

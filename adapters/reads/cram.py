@@ -75,6 +75,24 @@ def read_container(source: ByteSource, offset: int, major: int) -> Container:
     return Container(fields.at, body)
 
 
+def check_blocks(source: ByteSource, offset: int, container: Container, major: int) -> None:
+    """Go over the blocks of the container at byte ``offset``; in version 3 each has a checksum.
+
+    :raises DamagedFile: if one is cut off or fails it.
+    """
+    begin = offset + container.head
+    body = read_exactly(source, begin, container.body)
+    fields = _Fields(body, offset)
+    while fields.at < len(body):
+        at = fields.at
+        fields.take(2)  # method and kind
+        fields.itf8()  # content id
+        packed, _ = fields.itf8(), fields.itf8()
+        fields.take(packed)
+        if major == 3 and zlib.crc32(body[at : fields.at]) != int.from_bytes(fields.take(4), "little"):
+            raise DamagedFile(f"the CRAM block at byte {begin + at} fails its checksum")
+
+
 def read_header(source: ByteSource) -> Header:
     """Names of the references in the header text, and the byte at which the containers of records begin.
 

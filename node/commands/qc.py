@@ -12,11 +12,14 @@ from node.commands.process import fail
 
 if TYPE_CHECKING:
     from adapters.qc.checking import Options
-    from adapters.qc.report import Report
+    from adapters.qc.outcome import Limits
+    from adapters.qc.report import FileReport, Report
 
 app = typer.Typer(add_completion=False)
 
-Paths = Annotated[list[Path], typer.Argument(help="files of reads; mates and 10x sets are found by their names")]
+Paths = Annotated[
+    list[Path], typer.Argument(help="FASTQ, BAM, CRAM, VCF or BCF; mates and 10x sets are found by their names")
+]
 LayoutOption = Annotated[
     str, typer.Option("--layout", help="auto, single, paired (one after the other) or interleaved")
 ]
@@ -32,6 +35,9 @@ XmlOption = Annotated[
     Path | None, typer.Option("--xml", help="write the archive's XML report to this file", dir_okay=False)
 ]
 HtmlOption = Annotated[Path | None, typer.Option("--html", help="write a page with plots to this file", dir_okay=False)]
+ReferenceOption = Annotated[
+    Path | None, typer.Option("--reference", help="FASTA that records are to agree with", dir_okay=False)
+]
 LanguageOption = Annotated[str, typer.Option("--language", help="of the page: en or zh")]
 
 
@@ -46,14 +52,15 @@ def qc(
     xml: XmlOption = None,
     html: HtmlOption = None,
     language: LanguageOption = "en",
+    reference: ReferenceOption = None,
 ) -> None:
     """Check sequence files. Exit code: 0 clean, 1 findings, 2 something could not be checked."""
     from adapters.qc import engines
-    from adapters.qc.checking import Options
     from adapters.qc.documents import document
     from adapters.qc.errors import EngineAbsent
     from adapters.qc.layout import InvalidLayout
     from adapters.qc.outcome import Limits
+    from adapters.qc.reference import BadReference
 
     if layout not in ("auto", "single", "paired", "interleaved"):
         fail(f"--layout {layout}: allowed are auto, single, paired and interleaved")
@@ -61,8 +68,8 @@ def qc(
         fail(f"--language {language}: allowed are en and zh")
     try:
         limits = Limits(tmp, memory << 20)
-        report = run(paths, Options(layout=layout, engine=engines.engine(engine), limits=limits))  # type: ignore[arg-type]
-    except (InvalidLayout, engines.UnknownEngine, EngineAbsent) as error:
+        report = run(paths, _options(layout, engine, limits, reference))
+    except (InvalidLayout, engines.UnknownEngine, EngineAbsent, BadReference) as error:
         fail(str(error))
     write(report, xml, html, language)
     if as_json:
@@ -70,6 +77,15 @@ def qc(
     else:
         show(report)
     raise typer.Exit(report.exit_code)
+
+
+def _options(layout: str, engine: str, limits: Limits, reference: Path | None) -> Options:
+    from adapters.qc import engines
+    from adapters.qc.checking import Options
+    from adapters.qc.reference import ReferenceGenome
+
+    genome = ReferenceGenome(reference) if reference else None
+    return Options(layout=layout, engine=engines.engine(engine), limits=limits, genome=genome)  # type: ignore[arg-type]
 
 
 def run(paths: list[Path], options: Options) -> Report:
@@ -119,12 +135,21 @@ def show(report: Report) -> None:
     """Findings as a person reads them."""
     for one in report.sets:
         for file in one.files:
-            said = file.reason or f"{file.reads:,} reads, {file.bases:,} bases"
+            said = file.reason or ", ".join(_counted(file))
             typer.echo(f"{file.path}: {file.status}: {said}")
             _findings(file.findings)
         if one.findings:
             typer.echo(f"{' + '.join(file.path.name for file in one.files)} ({one.layout}): findings")
             _findings(one.findings)
+
+
+def _counted(file: FileReport) -> list[str]:
+    reads = [f"{file.reads:,} reads", f"{file.bases:,} bases"] if file.reads or not file.facts else []
+    return reads + [f"{name.replace('_', ' ')} {_number(value)}" for name, value in file.facts.items()]
+
+
+def _number(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _findings(findings: object) -> None:

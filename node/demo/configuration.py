@@ -48,12 +48,14 @@ class Secrets:
     join_key: str
     client_secret: str
     url_keys: dict[str, str]
+    key_secrets: dict[str, str]
 
     @classmethod
     def fresh(cls) -> Secrets:
         """New random secrets."""
         url_keys = {member: secrets.token_hex(32) for member in MEMBERS}
-        return cls(secrets.token_hex(32), secrets.token_urlsafe(24), url_keys)
+        key_secrets = {process: secrets.token_hex(32) for process in PROCESSES}
+        return cls(secrets.token_hex(32), secrets.token_urlsafe(24), url_keys, key_secrets)
 
 
 def write(folder: Path, addresses: Addresses, known: Secrets, roots: Roots) -> dict[str, Path]:
@@ -65,7 +67,7 @@ def write(folder: Path, addresses: Addresses, known: Secrets, roots: Roots) -> d
     for process in PROCESSES:
         path = folder / "config" / f"{process}.yaml"
         content = {
-            **_common(folder, addresses, process),
+            **_common(folder, addresses, known, process),
             **_specific(folder, addresses, known, roots, process),
         }
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
@@ -85,7 +87,7 @@ def _researcher(addresses: Addresses) -> dict[str, Any]:
     }
 
 
-def _common(folder: Path, addresses: Addresses, process: str) -> dict[str, Any]:
+def _common(folder: Path, addresses: Addresses, known: Secrets, process: str) -> dict[str, Any]:
     return {
         "kind": process if process in ("gateway", "broker") else "member",
         "public_url": addresses.url(process),
@@ -94,6 +96,7 @@ def _common(folder: Path, addresses: Addresses, process: str) -> dict[str, Any]:
         "organization": ORGANIZATION,
         "environment": "dev",
         "grace_seconds": 5,
+        "key_secret": known.key_secrets[process],
     }
 
 

@@ -96,6 +96,8 @@ ATTACKS = {
     "09 standard alphabet": f"{HEAD}.{BODY}.{SIGNATURE[:-1]}+",
     "09 non-ASCII digit": f"{HEAD}.{BODY}.{SIGNATURE[:-1]}\u0661",
     "09 lone surrogate": f"{HEAD}.{BODY}.\ud800",
+    "09 NaN is not JSON": raw(HEADER, json.dumps(CLAIMS)[:-1] + ', "a": NaN}'),
+    "09 Infinity is not JSON": raw(HEADER, json.dumps(CLAIMS)[:-1] + ', "a": -Infinity}'),
     "09 body is a list": raw(HEADER, "[1]"),
     "09 body is not JSON": raw(HEADER, "{"),
     "09 body is not UTF-8": f"{HEAD}.{b64(bytes([0xFF, 0xFE]))}.{SIGNATURE}",
@@ -128,6 +130,7 @@ ATTACKS = {
     "-- signature of another token": f"{HEAD}.{BODY}.{token({'sub': 'bob'}).split('.')[2]}",
     "42 nested 100,000 deep": raw(HEADER, json.dumps(CLAIMS)[:-1] + ', "a": ' + "[" * 20_000 + "]" * 20_000 + "}"),
     "42 header of 1 MB": raw(HEADER[:-1] + ', "x": "' + "y" * 1_000_000 + '"}', json.dumps(CLAIMS)),
+    "42 header of 5 KB": raw(HEADER[:-1] + ', "x": "' + "y" * 5000 + '"}', json.dumps(CLAIMS)),
     "42 body of 5 MB": token({"a": "b" * 5_000_000}),
     "56 bound to a key (jkt)": token({"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}),
     "56 bound to a key (jwk)": token({"cnf": {"jwk": KEY.public_jwk()}}),
@@ -164,6 +167,13 @@ def test_ATTACKS_4_algorithm_of_the_token_must_be_that_of_the_key(rsa: RSAKey) -
     keys = KeySet.load({"keys": [{**rsa.as_dict(private=False), "kid": KEY.kid}]})
     with pytest.raises(InvalidToken):
         jose.verify(GOOD, keys, typ={"at+jwt"}, now=NOW)
+
+
+@pytest.mark.parametrize("value", ["", "a\nb", "a\x00", "\u2028", "x" * 1025, 7, None, ["a"]])
+def test_text_of_a_claim_is_short_and_printable(value: Any) -> None:
+    assert jose.text({"sub": "李明"}, "sub") == "李明"
+    with pytest.raises(InvalidToken, match="sub"):
+        jose.text({"sub": value}, "sub")
 
 
 def test_a_key_is_found_for_its_own_algorithm_only() -> None:

@@ -22,7 +22,9 @@ from isal import isal_zlib
 from typer.testing import CliRunner
 
 from adapters.qc import checking, source, spool
+from adapters.qc.alignments import kinds as alignments
 from adapters.qc.kinds import KINDS
+from adapters.qc.variants import kinds as variants
 from node.cli import app
 from tests.adapters.qc.planting import PLANTS, findings, record, records, report, text
 from tests.support import shared
@@ -86,12 +88,13 @@ def test_xml_has_the_codes(faulty: Path, tmp_path: Path) -> None:
 
 def test_every_kind_has_one_code_and_its_words() -> None:
     codes = yaml.safe_load((files("config") / "qc" / "codes.yaml").read_text())
-    assert sorted(codes) == list(range(201, 213))
-    assert sorted(kind for row in codes.values() for kind in row["kinds"]) == sorted(KINDS)
+    assert sorted(codes) == [*range(201, 213), *range(301, 311)]
+    kinds = {*KINDS, *alignments.RECORD_KINDS, *alignments.FILE_KINDS, *variants.RECORD_KINDS}
+    assert sorted(kind for row in codes.values() for kind in row["kinds"]) == sorted(kinds)
     words = yaml.safe_load((files("config") / "qc" / "words.yaml").read_text())
-    assert sorted(words["zh"]["kinds"]) == sorted(KINDS)
+    assert sorted(words["zh"]["kinds"]) == sorted(kinds)
     assert words["en"].keys() == words["zh"].keys()
-    assert sorted(SCHEMA["$defs"]["finding"]["properties"]["kind"]["enum"]) == sorted(KINDS)
+    assert sorted(SCHEMA["$defs"]["finding"]["properties"]["kind"]["enum"]) == sorted(kinds)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -124,7 +127,7 @@ def test_names_in_the_page_are_escaped(tmp_path: Path) -> None:
         ("utf16.fastq", text(records(9)).decode().encode("utf-16"), {"format"}),
         ("utf16le.fastq", text(records(9)).decode().encode("utf-16-le"), {"format"}),
         ("picture.fastq.gz", b"\x89PNG\r\n\x1a\n" + bytes(99), {"extension", "format"}),
-        ("bam.fastq.gz", gzip.compress(b"BAM\x01" + bytes(99)), {"format"}),
+        ("bam.fastq.gz", gzip.compress(b"BAM\x01" + bytes(99)), {"extension", "container", "record-size"}),
         ("fasta.fastq", b">a\nACGT\n>b\nACGT\n", {"format"}),
     ],
 )
@@ -138,8 +141,8 @@ def test_files_that_are_no_fastq(name: str, data: bytes, kinds: set[str], tmp_pa
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        ("reads.bam", gzip.compress(b"BAM\x01" + bytes(99)), "BAM"),
-        ("calls.vcf", b"##fileformat=VCFv4.3\n", "VCF"),
+        ("reads.sam", b"@HD\tVN:1.6\n", "SAM"),
+        ("genome.fa", b">a\nACGT\n", "not recognised"),
         ("notes.txt", b"hello", "not recognised"),
         ("reads.fastq.zip", b"PK\x03\x04" + bytes(99), "zip"),
     ],

@@ -69,7 +69,7 @@ def serving(config: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             try:
                 if requests.get(f"{url}/readyz", timeout=2).status_code == 200:
                     break
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 assert process.poll() is None, process.communicate()[1]
                 assert time.monotonic() < deadline
                 threading.Event().wait(0.05)  # nothing to await: the socket of another process

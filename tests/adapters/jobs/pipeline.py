@@ -150,8 +150,10 @@ class Pipeline:
 def opened(folder: Path, url: str, **options: Any) -> Iterator[Pipeline]:
     """A member in a folder, on an empty database."""
     made = Pipeline(folder, url, **options)
-    yield made
-    made.engine.dispose()
+    try:
+        yield made
+    finally:
+        made.engine.dispose()
 
 
 def reads(count: int, first: int = 1, mark: int = 1) -> bytes:

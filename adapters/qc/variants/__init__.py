@@ -1,0 +1,1 @@
+"""The check of variants in VCF and BCF (VCF specification 4.5)."""
