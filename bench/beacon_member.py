@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +38,18 @@ def make(folder: Path, variants: int, seed: int, url: str | None = None) -> Engi
     if done.exists() and done.read_text() == f"{variants} {seed}":
         return connect(url)
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "archive").mkdir(parents=True)
-    engine = connect(url)
-    upgrade(engine, "member")
-    _people(engine, folder, seed)
+    engine = without_variants(folder, seed, url)
     write(engine, variants, seed)
     done.write_text(f"{variants} {seed}")
+    return engine
+
+
+def without_variants(folder: Path, seed: int, url: str | None = None) -> Engine:
+    """A new member with the cohort's people."""
+    (folder / "archive").mkdir(parents=True)
+    engine = connect(url or f"sqlite:///{folder / 'catalog.sqlite'}")
+    upgrade(engine, "member")
+    _people(engine, folder, seed)
     return engine
 
 
@@ -56,7 +64,7 @@ def person(number: int) -> str:
 
 
 def _people(engine: Engine, folder: Path, seed: int) -> None:
-    random = np.random.default_rng(seed)
+    dice = np.random.default_rng(seed)
     lines = ["format-version: 1.2", "ontology: hp", ""]
     for number in range(1, TERMS + 1):
         lines += ["[Term]", f"id: {term(number)}", f"name: finding {number}"]
@@ -65,7 +73,7 @@ def _people(engine: Engine, folder: Path, seed: int) -> None:
     (folder / "hp.obo").write_text("\n".join(lines))
     loading.load(engine, folder / "hp.obo")
     row = {"accession": DATASET, "title": "Cohort", "tier": "controlled", "dac": DAC, "created_at": MOMENT}
-    people = [_person(number, name, random) for number, name in enumerate(cohort.names())]
+    people = [_person(number, name, dice) for number, name in enumerate(cohort.names())]
     members = [{"dataset": DATASET, "individual": one["accession"]} for one in people]
     with writing(engine).begin() as connection:
         connection.execute(insert(Dataset), row | {"updated_at": MOMENT, "release_date": dt.date(2026, 1, 2)})
@@ -74,10 +82,10 @@ def _people(engine: Engine, folder: Path, seed: int) -> None:
         index_individuals(connection, [one["accession"] for one in people])
 
 
-def _person(number: int, name: str, random: np.random.Generator) -> dict[str, Any]:
-    found = sorted(random.choice(np.arange(2, TERMS + 1), 3, replace=False).tolist())
+def _person(number: int, name: str, dice: np.random.Generator) -> dict[str, Any]:
+    found = sorted(dice.choice(np.arange(2, TERMS + 1), 3, replace=False).tolist())
     features = [{"featureType": {"id": term(one), "label": f"finding {one}"}} for one in found]
-    sex = {"id": f"NCIT:{random.choice(['C16576', 'C20197'])}"}
+    sex = {"id": f"NCIT:{dice.choice(['C16576', 'C20197'])}"}
     return {
         "accession": person(number),
         "ordinal": number,
@@ -114,6 +122,24 @@ def index_bytes(engine: Engine) -> int:
             return int(connection.scalar(text("SELECT pg_total_relation_size('variant')")) or 0)
         wanted = text("SELECT sum(pgsize) FROM dbstat WHERE name IN ('variant', 'variant_long')")
         return int(connection.scalar(wanted) or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An allele of the cohort: 0-based start, bases, and how many of the 5,008 chromosomes have it."""
+
+    start: int
+    ref: str
+    alt: str
+    count: int
+
+
+def some(variants: int, seed: int, number: int) -> list[Known]:
+    """``number`` alleles drawn from the first hundred thousand of the cohort."""
+    first = min(variants, 100_000)
+    wanted = set(random.Random(seed).sample(range(first), min(number, first)))
+    drawn = (site for index, site in enumerate(cohort.sites(first, seed)) if index in wanted)
+    return [Known(site.position - 1, site.ref, site.alt, len(site.chromosomes)) for site in drawn]
 
 
 def settle(engine: Engine, tier: str) -> None:
