@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from adapters.variants.ingest import load
 from bench import beacon_http, beacon_peers, cohort
-from bench.beacon_member import DATASET, TERMS, index_bytes, make, some, term, without_variants
+from bench.beacon_member import DATASET, index_bytes, make, some, without_variants
 from bench.figure import Figure
 from bench.openloop import percentile
 
@@ -61,7 +61,7 @@ def _growth(tenth: Engine, whole: Engine, seed: int) -> Figure:
     dice, taken = random.Random(seed), {}
     for name, engine, variants in (("tenth", tenth, TENTH), ("whole", whole, WHOLE)):
         index = beacon_peers.ours(engine)
-        asked = [(one, term(dice.randrange(2, TERMS))) for one in some(variants, seed, 4_000)]
+        asked = [(one, dice.choice(beacon_peers.ASKED)) for one in some(variants, seed, 4_000)]
         beacon_peers.times([partial(index.count, *a) for a in asked[:200]])
         seconds, _ = beacon_peers.times([partial(index.count, *a) for a in asked])
         taken[name] = percentile(seconds, 50) * 1e6

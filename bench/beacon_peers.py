@@ -17,17 +17,18 @@ from pyroaring import BitMap
 from sqlalchemy import Connection, Engine, select
 
 from adapters.reads.bgzf import EOF, compressed
-from adapters.terms.filters import people_with
+from adapters.terms.filters import Filter, Filters
 from adapters.variants import quick
 from adapters.variants.carriers import Mask, union
 from adapters.variants.tables import VariantRelease
 from bench import cohort
-from bench.beacon_member import TERMS, Known, index_bytes, term
+from bench.beacon_member import Known, index_bytes, term
 from bench.figure import Figure
 from bench.openloop import percentile
 from bench.processes import program
 
 WINDOW = 10_000
+ASKED = [term(number) for number in range(2, 60)]  # terms of which hundreds of people have one below
 PIECE = 1 << 22  # bytes of text that are compressed together
 NORMALISED = """
 CREATE TABLE allele (id INTEGER PRIMARY KEY, position INTEGER, ref TEXT, alt TEXT);
@@ -68,8 +69,9 @@ def ours(engine: Engine) -> Ours:
     """The index behind an open connection."""
     connection = engine.connect()
     release = connection.scalar(select(VariantRelease.id).where(VariantRelease.state == "live"))
-    terms = [term(number) for number in range(2, TERMS + 1)]
-    return Ours(connection, int(release or 0), {t: Mask(people_with(connection, frozenset([t]))) for t in terms})
+    filters, everyone = Filters(engine, ["individual"]), BitMap(range(cohort.PEOPLE))
+    having = {name: Mask(filters.individuals([Filter(name)], everyone)) for name in ASKED}
+    return Ours(connection, int(release or 0), having)
 
 
 def times(asked: Sequence[Callable[[], int]]) -> tuple[list[float], list[int]]:
@@ -129,7 +131,7 @@ def figures(folder: Path, engine: Engine, known: Sequence[Known], variants: int,
     :raises RuntimeError: if a peer's answer differs.
     """
     dice = random.Random(seed)
-    asked = [(one, term(dice.randrange(TERMS // 2, TERMS + 1))) for one in known]
+    asked = [(one, dice.choice(ASKED)) for one in known]
     found = [*_table(folder, engine, asked, variants, seed)]
     return found + _tools(text_file(folder, variants, seed), engine, asked)
 
