@@ -65,16 +65,17 @@ def _small(seed: int) -> None:
 def _write(archive: Path, seed: int) -> None:
     from pydicom import dcmread
     from pydicom.data import get_testdata_file
+    from pydicom.uid import UID
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data = dcmread(str(get_testdata_file("CT_small.dcm")))
         for study in range(STUDIES):
             root = f"1.2.826.0.1.3680043.9.{seed}.{study + 1}"
-            data.StudyInstanceUID, data.SeriesInstanceUID = root, f"{root}.1"
+            data.StudyInstanceUID, data.SeriesInstanceUID = UID(root), UID(f"{root}.1")
             data.PatientID = f"P{study // 2}"
             for number in range(SLICES):
-                uid = f"{root}.1.{number + 1}"
+                uid = UID(f"{root}.1.{number + 1}")
                 data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = uid
                 data.InstanceNumber = str(number + 1)
                 data.save_as(archive / f"{study:03d}-{number}.dcm")

@@ -150,6 +150,8 @@ def _alike(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
         return False
     if "BulkDataURI" in one or "BulkDataURI" in other:
         return {one["vr"], other["vr"]} <= {"OB", "OW", "UN"}  # pixels: Orthanc says OW where they are compressed
+    if one["vr"] == "UT":  # Orthanc takes a long text apart at its backslashes, which are letters there
+        return "\\".join(one["Value"]) == "\\".join(other["Value"])
     return one["vr"] == other["vr"] and [*map(_value, one.get("Value", []))] == [*map(_value, other.get("Value", []))]
 
 
@@ -158,7 +160,7 @@ def _value(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _value(inner) if name in {"Value"} else inner for name, inner in value.items()}
     if isinstance(value, str):
-        return value[:300] or None  # Orthanc cuts long private texts off
+        return value or None
     return float(f"{value:.5g}") if isinstance(value, float | int) else value
 
 
