@@ -23,7 +23,7 @@ from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
 from adapters.store.source import ByteSource
 from adapters.variants.published import PublicVariants
-from auth import outbox
+from auth import anchors, outbox
 from auth.budget import Budgets
 from auth.clearinghouse import Clearinghouse
 from auth.client_assertion import Assertions
@@ -31,6 +31,7 @@ from auth.dac import Dac
 from auth.grants import GrantsInForce
 from auth.http import JsonGet
 from auth.jwks import Jwks
+from auth.keys import clock
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.sign_in import ClientSettings, SignIn
@@ -239,6 +240,8 @@ class _Member:
         def sweep() -> None:
             while not stop.wait(SWEEP_SECONDS):
                 self.dac.expire()
+                if self.settings.audit_anchors is not None:
+                    anchors.note(self.engine, self.settings.audit_anchors, clock())
 
         yield sweep
 
@@ -308,6 +311,7 @@ class _Member:
                     Holdings(self.engine, self.catalog),
                     drs_host=self.settings.drs_host,
                     htsget={format: url + path for format, path in self._slices().items()},
+                    dicomweb=url + dicomweb.PATH if "dicomweb" in self.profile.standards else None,
                 ),
                 dataset_url=lambda accession: f"{url}/datasets/{accession}",
             ),

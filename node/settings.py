@@ -157,7 +157,7 @@ class MemberSettings(ProcessSettings):
     """A member process.
 
     ``url_key`` (hex, 32 bytes) signs byte URLs; every process of the member shares it. ``url_seconds`` is the longest
-    life of such a URL.
+    life of such a URL. ``audit_anchors`` is a file to which the head of the audit log is appended every minute.
     """
 
     kind: Literal["member"]
@@ -172,6 +172,7 @@ class MemberSettings(ProcessSettings):
     floor: Floor = Floor()
     privacy: Privacy = Privacy()
     mail: Mail = Mail()
+    audit_anchors: Path | None = None
     url_key: str = Field(pattern=r"^[0-9a-f]{64}$")
     url_seconds: int = Field(default=900, ge=10, le=3600)
     accel: Accel | None = None
