@@ -65,7 +65,7 @@ def served(folder: Path, workers: int = WORKERS) -> Iterator[Server]:
     given = {"broker": {"issuer": issuer, "client_id": "bench"}, "privacy": privacy}
     with ExitStack() as stack:
         stack.enter_context(serving(command, port, folder / "broker.log"))
-        member = running(folder, listen, listen={"port": listen, "workers": workers}, **given)
+        member = running(folder, listen={"port": listen, "workers": workers}, **given)
         url, process = stack.enter_context(member)
         yield Server(url, broker.tokens(issuer, key, CALLERS), folder, process.pid)
 

@@ -87,13 +87,12 @@ def _location(number: int) -> dict[str, Any]:
 
 
 @contextmanager
-def running(folder: Path, port: int | None = None, **given: Any) -> Iterator[tuple[str, Popen[bytes]]]:
+def running(folder: Path, **given: Any) -> Iterator[tuple[str, Popen[bytes]]]:
     """The member as ``gsanode serve`` runs it; its public URL and its process.
 
-    :param port: where it listens; default: a free one.
     :param given: settings beside those that every member needs.
     """
-    port = port or free_port()
+    port = given.get("listen", {}).get("port") or free_port()
     url = f"http://127.0.0.1:{port}"
     settings = {
         "kind": "member",
