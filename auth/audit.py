@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,15 +64,20 @@ def digest(event: AuditEvent) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def verify(engine: Engine) -> Verification:
-    """Walk the chain from its start and report the first fault; events may be appended meanwhile."""
+def verify(engine: Engine, anchors: Mapping[int, str] | None = None) -> Verification:
+    """Walk the chain from its start and report the first fault; events may be appended meanwhile.
+
+    :param anchors: digests by sequence that were kept elsewhere (:mod:`auth.anchors`). Without them, somebody who can
+        write the whole database could cut the end off, or write all of it anew, and set the head to match.
+    """
+    kept = anchors or {}
     with Session(engine) as session, session.begin():
         before = _head(session)
         count, last, passed = 0, START, before == (0, START)
         query = select(AuditEvent).order_by(AuditEvent.sequence).execution_options(yield_per=500)
         with session.scalars(query) as events:
             for event in events:
-                fault = _fault(event, count + 1, last)
+                fault = _fault(event, count + 1, last, kept)
                 if fault:
                     return Verification(count, last, fault)
                 count, last = event.sequence, event.digest
@@ -79,7 +85,15 @@ def verify(engine: Engine) -> Verification:
         after = _head(session)
     if not passed or count > after[0]:
         return Verification(count, last, f"event {count + 1}: the chain does not end where its head says ({after[0]})")
+    if max(kept, default=0) > count:
+        return Verification(count, last, f"event {count + 1}: missing, an anchor says there were {max(kept)}")
     return Verification(count, last, None)
+
+
+def head(engine: Engine) -> tuple[int, str]:
+    """Sequence and digest of the last event."""
+    with Session(engine) as session:
+        return _head(session)
 
 
 def _head(session: Session) -> tuple[int, str]:
@@ -87,13 +101,15 @@ def _head(session: Session) -> tuple[int, str]:
     return (0, START) if row is None else (row[0], row[1])
 
 
-def _fault(event: AuditEvent, sequence: int, previous: str) -> str | None:
+def _fault(event: AuditEvent, sequence: int, previous: str, anchors: Mapping[int, str]) -> str | None:
     if event.sequence != sequence:
         return f"event {sequence}: missing, the next one is {event.sequence}"
     if event.previous != previous:
         return f"event {sequence}: does not follow the event before it"
     if event.digest != digest(event):
         return f"event {sequence}: was changed after it was written"
+    if anchors.get(sequence, event.digest) != event.digest:
+        return f"event {sequence}: is not the one that was anchored"
     return None
 
 

@@ -115,6 +115,8 @@ class BrokerClient:
                 step = self._step(browser, url, form)
                 if not step.is_redirect:
                     page = _form(step)
+                    if "code" in page.fields:
+                        raise SignInFailed("this account has a second factor; sign in with a browser (gsanode login)")
                     url = urljoin(step.url, page.action)
                     form = {name: answers.get(name, value) for name, value in page.fields.items()}
                     continue

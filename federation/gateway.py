@@ -65,8 +65,8 @@ class Gateway:
         return [("/ga4gh/beacon/v2", self.beacon.error)]
 
     def routes(self) -> list[BaseRoute]:
-        """The gateway's keys, and what it is."""
-        return [Route("/.well-known/jwks.json", self._keys), Route("/service-info", self._service_info)]
+        """The gateway's keys."""
+        return [Route("/.well-known/jwks.json", self._keys)]
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -99,6 +99,3 @@ class Gateway:
     async def _keys(self, _request: Request) -> Response:
         keys = await anyio.to_thread.run_sync(self._jwks)
         return JSONResponse(keys, headers={"Cache-Control": "public, max-age=300"})
-
-    async def _service_info(self, _request: Request) -> Response:
-        return JSONResponse(await self.registry.get_service_info())

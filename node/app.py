@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import Engine
 from starlette.types import ASGIApp
@@ -10,7 +11,7 @@ from starlette.types import ASGIApp
 from auth.broker.settings import BrokerSettings
 from auth.keys import clock
 from federation.settings import GatewaySettings
-from node.keys import key_ring
+from node.keys import key_ring, seal
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings
 from web.application import Assembly, create_application
@@ -42,23 +43,17 @@ def broker(settings: BrokerSettings, engine: Engine, now: Callable[[], int] = cl
     from node.visas import jwks_route
 
     ring = key_ring(settings, engine, now)
-    info = service_info(
-        id=f"{GROUP}.broker",
-        name=settings.name,
-        artifact="broker",
-        standard_version="1.2.1",
-        organization=Organization(**settings.organization.model_dump()),
-        group=GROUP,
-        environment=settings.environment,
-    )
     return Assembly(
         name="broker",
         contracts=(),
         failures=AUTH_FAILURES,
         # Its keys are served here, not by the Flask application: a member that verifies a token while the broker waits
         # for that member's visas must not need one of the threads that wait.
-        routes=[document("/service-info", info), jwks_route(ring.public_jwks)],
-        pages=create_broker(settings, engine, ring, now),
+        routes=[
+            document("/service-info", _info(settings, f"{GROUP}.broker", "broker", "1.2.1")),
+            jwks_route(ring.public_jwks),
+        ],
+        pages=create_broker(settings, engine, ring, now, seal(settings)),
         checks=checks(engine),
         body_bytes=settings.body_bytes,
     )
@@ -83,9 +78,23 @@ def gateway(settings: GatewaySettings, engine: Engine) -> Assembly:
         contracts=parts.contracts(),
         shapes=parts.shapes(),
         failures={**AUTH_FAILURES, **FAILURES},
-        routes=parts.routes(),
+        # The process is no registry: that is one of its services, at a base of its own (SVI-05).
+        routes=[*parts.routes(), document("/service-info", _info(settings, f"{settings.id}.gateway", "gateway", "1"))],
         pages=pages,
         checks=checks(engine),
         lifespans=[parts.lifespan],
         body_bytes=settings.body_bytes,
+    )
+
+
+def _info(settings: BrokerSettings | GatewaySettings, id: str, artifact: str, version: str) -> dict[str, Any]:
+    """Service-info of a process that no standard of GA4GH names."""
+    return service_info(
+        id=id,
+        name=settings.name,
+        artifact=artifact,
+        standard_version=version,
+        organization=Organization(**settings.organization.model_dump()),
+        group=GROUP,
+        environment=settings.environment,
     )

@@ -6,27 +6,27 @@ up at every request, so a revoked grant or a withdrawn file ends open URLs at on
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
-import anyio.to_thread
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.catalog.catalog import FileRecord
 from adapters.catalog.single import Single
 from adapters.store.local import LocalStore
-from adapters.store.protocol import ArchiveStore, NoSuchObject, Stat
+from adapters.store.protocol import ArchiveStore, NoSuchObject, Stat, StoreUnavailable
 from auth.caller import Caller
 from auth.policy import Decision
 from auth.signed import Capability, Signer
-from node.delivery import Accel, Delivered, WholeFile, described, made, streamed
+from node.delivery import Accel, Delivered, WholeFile, described, made, streamed, whole_digest
 from node.drs.manifests import Manifest
 from web.errors import Failure
 
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "/data"
 METHODS = ("GET", "HEAD")
+THREADS = 32  # that may wait for the archive at once: of their own, so that one which hangs holds up no database
 InForce = Callable[[Collection[str]], Collection[str]]
 
 
@@ -72,6 +73,7 @@ class Data:
         self._seconds = seconds
         self._manifest = manifest
         self._accel = accel
+        self._threads = ThreadPoolExecutor(THREADS, "archive")
 
     def url(
         self,
@@ -112,14 +114,15 @@ class Data:
         request = Request(scope, receive)
         capability = self._signer.verify(token, int(time.time()))
         file = await self._files.file(capability.object)
-        answer = await anyio.to_thread.run_sync(self._answer, request, capability, file)
-        await Delivered(answer)(scope, receive, send)
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(self._threads, self._answer, request, capability, file)
+        await answer(scope, receive, send)
 
-    def _answer(self, request: Request, capability: Capability, known: FileRecord | None) -> Response:
+    def _answer(self, request: Request, capability: Capability, known: FileRecord | None) -> ASGIApp:
         """Looks at grants and the archive: to be called from a thread."""
         file, content = self._standing(capability, known)
         if content is not None:
-            return made(request, content, described(file.checksums["sha-256"], ""), file.mime_type)
+            return Delivered(made(request, content, described(file.checksums["sha-256"], ""), file.mime_type))
         store, key, stat, path = self._held(file)
         if capability.version not in (None, version(stat.etag)):
             log.error("archived_file_changed", file=file.id)
@@ -127,19 +130,22 @@ class Data:
         headers = described(file.checksums.get("sha-256"), stat.etag)
         if capability.first is None and capability.last is None:
             if isinstance(store, LocalStore) and self._accel is not None and path is not None:
+                if request.method == "GET" and "range" not in request.headers:
+                    headers |= whole_digest(headers)
                 return self._accel.to(store.name, path.relative_to(store.root), headers, file.mime_type)
             if path is not None:
-                return WholeFile(path, media_type=file.mime_type, headers=headers)
-            return streamed(request, store, key, 0, file.size - 1, headers, file.mime_type)
+                return Delivered(WholeFile(path, media_type=file.mime_type, headers=headers))
+            return Delivered(streamed(request, store, key, 0, file.size - 1, headers, file.mime_type))
         first = capability.first or 0
         last = file.size - 1 if capability.last is None else min(capability.last, file.size - 1)
         tag = {"ETag": f'{headers["ETag"][:-1]}.{first}-{last}"'}
-        return streamed(request, store, key, first, last, tag, file.mime_type)
+        return Delivered(streamed(request, store, key, first, last, tag, file.mime_type))
 
     def _held(self, file: FileRecord) -> tuple[ArchiveStore, str, Stat, Path | None]:
         """Store and key of the file, what the store says of it, and its path where the store has paths.
 
-        :raises Failure: 500, after an event for the operator, if the store does not hold what was registered.
+        :raises Failure: 500, after an event for the operator, if the store does not hold what was registered; 503 if it
+            does not answer.
         """
         store, key = self.place(file)
         try:
@@ -147,6 +153,9 @@ class Data:
         except NoSuchObject as error:
             log.error("archived_file_missing", file=file.id)
             raise Failure(500, f"the archive has lost the bytes of {file.id}; the operator has been told") from error
+        except StoreUnavailable as error:
+            log.error("store_unavailable", file=file.id, reason=str(error))
+            raise Failure(503, "the archive does not answer; ask again", headers={"Retry-After": "10"}) from error
         if stat.size != file.size:
             log.error("archived_file_changed", file=file.id, size=stat.size, registered=file.size)
             raise Failure(500, f"the bytes of {file.id} are not those registered; the operator has been told")

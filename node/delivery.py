@@ -16,7 +16,7 @@ import anyio
 import structlog
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.store.protocol import ArchiveStore
 from web.errors import Failure
@@ -54,13 +54,18 @@ def described(sha256: str | None, etag: str) -> dict[str, str]:
     return headers
 
 
+def whole_digest(headers: Mapping[str, str]) -> dict[str, str]:
+    """The ``Content-Digest`` of an answer with the whole file: the same as its ``Repr-Digest`` (RFC 9530 section 2)."""
+    return {"Content-Digest": headers["Repr-Digest"]} if "Repr-Digest" in headers else {}
+
+
 class Delivered:
     """An answer whose client may stop reading: it is let go after :data:`STALL_SECONDS`, and holds no thread meanwhile.
 
     A whole representation gets the ``Content-Digest`` that equals its ``Repr-Digest`` (RFC 9530 section 2).
     """
 
-    def __init__(self, answer: Response) -> None:
+    def __init__(self, answer: ASGIApp) -> None:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -23,7 +23,7 @@ from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
 from adapters.store.source import ByteSource
 from adapters.variants.published import PublicVariants
-from auth import outbox
+from auth import anchors, outbox
 from auth.budget import Budgets
 from auth.clearinghouse import Clearinghouse
 from auth.client_assertion import Assertions
@@ -31,6 +31,7 @@ from auth.dac import Dac
 from auth.grants import GrantsInForce
 from auth.http import JsonGet
 from auth.jwks import Jwks
+from auth.keys import clock
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.sign_in import ClientSettings, SignIn
@@ -56,6 +57,7 @@ from node.beacon.question import Search
 from node.dac.handler import DacHandler
 from node.data import PREFIX, Data
 from node.delivery import Accel
+from node.dicomweb import service as dicomweb
 from node.drs.handler import Drs
 from node.drs.manifests import Manifests
 from node.drs.places import Places
@@ -104,7 +106,7 @@ def member(settings: MemberSettings, engine: Engine) -> Assembly:
         pages=parts.pages(),
         checks=checks(engine),
         lifespans=[parts.lifespan],
-        middlewares=[lambda app: Cors(app, (DRS, HTSGET, PREFIX))],
+        middlewares=[lambda app: Cors(app, (DRS, HTSGET, dicomweb.PATH, PREFIX))],
         body_bytes=settings.body_bytes,
     )
 
@@ -160,6 +162,9 @@ class _Member:
             "drs": lambda: Contract("drs", DRS, self._drs(), frozenset({"get_object", "get_access"})),
             "beacon": lambda: Contract("beacon", BEACON, self._beacon()),
             "htsget": lambda: Contract("htsget", HTSGET, self._htsget(), frozenset({"get_reads", "get_variants"})),
+            "dicomweb": lambda: dicomweb.contract(
+                self.engine, self.catalog, self.policy, self.clearinghouse, self.data.place, self.settings.public_url
+            ),
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
             "join": lambda: Contract("join", "/federation/v1", self._side()),
@@ -169,7 +174,8 @@ class _Member:
 
     def shapes(self) -> list[tuple[str, Shape]]:
         """Error shapes by route prefix."""
-        return [(DRS, drs_shape), (HTSGET, htsget_shape), (BEACON, beacon_shape(self.profile.beacon.id))]
+        beacon = beacon_shape(self.profile.beacon.id)
+        return [(DRS, drs_shape), (HTSGET, htsget_shape), (BEACON, beacon), (dicomweb.PATH, dicomweb.shape)]
 
     def pages(self) -> Any:
         """The member's pages: what it holds, requests, the committee's desk."""
@@ -233,6 +239,8 @@ class _Member:
         def sweep() -> None:
             while not stop.wait(SWEEP_SECONDS):
                 self.dac.expire()
+                if self.settings.audit_anchors is not None:
+                    anchors.note(self.engine, self.settings.audit_anchors, clock())
 
         yield sweep
 
@@ -302,6 +310,7 @@ class _Member:
                     Holdings(self.engine, self.catalog),
                     drs_host=self.settings.drs_host,
                     htsget={format: url + path for format, path in self._slices().items()},
+                    dicomweb=url + dicomweb.PATH if "dicomweb" in self.profile.standards else None,
                 ),
                 dataset_url=lambda accession: f"{url}/datasets/{accession}",
             ),

@@ -161,7 +161,7 @@ class MemberSettings(ProcessSettings):
     """A member process.
 
     ``url_key`` (hex, 32 bytes) signs byte URLs; every process of the member shares it. ``url_seconds`` is the longest
-    life of such a URL.
+    life of such a URL. ``audit_anchors`` is a file to which the head of the audit log is appended every minute.
     """
 
     kind: Literal["member"]
@@ -176,6 +176,7 @@ class MemberSettings(ProcessSettings):
     floor: Floor = Floor()
     privacy: Privacy = Privacy()
     mail: Mail = Mail()
+    audit_anchors: Path | None = None
     url_key: str = Field(pattern=r"^[0-9a-f]{64}$")
     url_seconds: int = Field(default=900, ge=10, le=3600)
     accel: Accel | None = None
@@ -235,7 +236,7 @@ class Profile(Strict):
     accessions: Accessions
     dataset_entity: str
     tiers: list[Literal["open", "registered", "controlled"]]
-    standards: list[Literal["drs", "beacon", "htsget", "dac", "visas", "join"]]
+    standards: list[Literal["drs", "beacon", "htsget", "dicomweb", "dac", "visas", "join"]]
     beacon: BeaconProfile
     human_reads: Literal["allowed", "refused"] = "allowed"
     dac: DacProfile = DacProfile()

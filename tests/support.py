@@ -8,7 +8,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,9 +66,18 @@ async def running(application: ASGIApp, base_url: str = "http://testserver") -> 
 @contextmanager
 def served(application: ASGIApp) -> Iterator[str]:
     """The application on a port of this process; its base URL."""
+    with served_as(lambda _url: application) as url:
+        yield url
+
+
+@contextmanager
+def served_as(make: Callable[[str], ASGIApp]) -> Iterator[str]:
+    """The application that ``make`` puts together for its base URL, on a port of this process; that URL."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(128)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        application = make(url)
         server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -76,6 +85,6 @@ def served(application: ASGIApp) -> Iterator[str]:
         while not server.started and time.monotonic() < deadline:
             time.sleep(0.01)
         assert server.started
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield url
         server.should_exit = True
         thread.join(20)

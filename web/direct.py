@@ -20,6 +20,7 @@ import orjson
 from connexion.context import _receive, _scope
 from connexion.exceptions import NonConformingResponseBody
 from connexion.lifecycle import ConnexionResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web import contracts
@@ -108,6 +109,9 @@ async def _answer(operation: Operation, arguments: dict[str, Any], scope: Scope,
     finally:
         _scope.reset(scoped)
         _receive.reset(received)
+    if isinstance(answer, Response):  # sent while it is made, and not JSON: there is nothing to check
+        await answer(scope, receive, send)
+        return
     status, headers, content = _written(operation, answer)
     headers.append((b"content-length", str(len(content)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -63,7 +63,7 @@ class OrganizationSettings(Strict):
 
     id: str
     name: str
-    url: str
+    url: str = Field(pattern=r"^https?://[^\s/]+(/\S*)?$")
 
 
 class ProcessSettings(Strict):

@@ -205,6 +205,24 @@ class ImagingSeries(Base):
     attributes: Mapped[Attributes] = mapped_column(default=dict)
 
 
+class ImagingInstance(Base):
+    """What a DICOM object says of itself, for searches; its bytes are the ``File`` of the same SOP Instance UID.
+
+    ``sop_class`` and ``syntax`` (the transfer syntax) are UIDs.
+    """
+
+    __tablename__ = "imaging_instance"
+    uid: Mapped[str] = mapped_column(primary_key=True)
+    series: Mapped[str] = mapped_column(ForeignKey("imaging_series.uid"), index=True)
+    sop_class: Mapped[str] = mapped_column(index=True)
+    syntax: Mapped[str]
+    number: Mapped[int | None]
+    rows: Mapped[int | None]
+    columns: Mapped[int | None]
+    frames: Mapped[int | None]
+    bits: Mapped[int | None]
+
+
 class File(Base):
     """A file of the archive, registered in place. ``id`` is its DRS id: new bytes, new id.
 
@@ -214,10 +232,11 @@ class File(Base):
     """
 
     __tablename__ = "file"
+    __table_args__ = (Index("file_of_series", "series", "state", "id"),)
     id: Mapped[str] = mapped_column(primary_key=True)
     dataset: Mapped[str] = mapped_column(ForeignKey("dataset.accession"), index=True)
     run: Mapped[str | None] = mapped_column(ForeignKey("run.accession"), index=True)
-    series: Mapped[str | None] = mapped_column(ForeignKey("imaging_series.uid"), index=True)
+    series: Mapped[str | None] = mapped_column(ForeignKey("imaging_series.uid"))
     organism: Mapped[int | None] = mapped_column(ForeignKey("organism.id"))
     instance: Mapped[str | None] = mapped_column(unique=True)  # SOP Instance UID
     name: Mapped[str]

@@ -26,7 +26,8 @@ BAM_FIXED = struct.Struct("<iiiBBHH")
 BAM_PLACE = struct.Struct("<iii")
 BCF_FIXED = struct.Struct("<IIiii")
 
-Scan = Callable[[bytearray, int, int, int, int], tuple[int, int, bool]]
+Data = bytes | bytearray
+Scan = Callable[[Data, int, int, int, int], tuple[int, int, bool]]
 """From data, the offset of a record in them, the end of the data, a reference and a base to: the last record passed,
 the record where the scan stopped, and whether that is the one looked for (or the data ended)."""
 
@@ -43,7 +44,7 @@ class Shape:
     beginning: Scan
 
 
-def bam_reaching(data: bytearray, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
+def bam_reaching(data: Data, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
     """See :class:`Shape`."""
     before, end, unpack = at, end - 36, BAM_FIXED.unpack_from
     while at <= end:
@@ -58,7 +59,7 @@ def bam_reaching(data: bytearray, at: int, end: int, reference: int, base: int) 
     return before, at, False
 
 
-def bam_beginning(data: bytearray, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
+def bam_beginning(data: Data, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
     """See :class:`Shape`."""
     before, end, unpack = at, end - 36, BAM_PLACE.unpack_from
     while at <= end:
@@ -69,7 +70,7 @@ def bam_beginning(data: bytearray, at: int, end: int, reference: int, base: int)
     return before, at, False
 
 
-def bcf_reaching(data: bytearray, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
+def bcf_reaching(data: Data, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
     """See :class:`Shape`."""
     before, end, unpack = at, end - 32, BCF_FIXED.unpack_from
     while at <= end:
@@ -80,7 +81,7 @@ def bcf_reaching(data: bytearray, at: int, end: int, reference: int, base: int) 
     return before, at, False
 
 
-def bcf_beginning(data: bytearray, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
+def bcf_beginning(data: Data, at: int, end: int, reference: int, base: int) -> tuple[int, int, bool]:
     """See :class:`Shape`."""
     before, end, unpack = at, end - 32, BCF_FIXED.unpack_from
     while at <= end:
@@ -95,7 +96,7 @@ BAM = Shape(bam_reaching, bam_beginning)
 BCF = Shape(bcf_reaching, bcf_beginning)
 
 
-def _span(data: bytearray, cigar: int, operations: int) -> int:
+def _span(data: Data, cigar: int, operations: int) -> int:
     """Reference bases of a read, at least one; :data:`FAR` if its CIGAR is very long."""
     if operations > MOST_OPERATIONS:
         return FAR
@@ -138,7 +139,7 @@ class _Walk:
         self._blocks = blocks
         self._chunk = chunk
         self._next = chunk[0] >> 16
-        self._data = bytearray()
+        self._data: Data = b""
         self._starts: list[int] = []  # of the blocks, in the data
         self._places: list[int] = []  # of the blocks, in the file
         self._limit = FAR  # end of the chunk in the data, once it is known
@@ -182,7 +183,12 @@ class _Walk:
             return False
         self._starts.append(len(self._data))
         self._places.append(self._next)
-        self._data += block.data
+        if not self._data:
+            self._data = block.data  # as a rule the only one: not copied
+        elif isinstance(self._data, bytearray):
+            self._data += block.data
+        else:
+            self._data = bytearray(self._data) + block.data
         self._next += block.size
         last, kept = self._chunk[1] >> 16, self._chunk[1] & 0xFFFF
         if self._places[-1] >= last:

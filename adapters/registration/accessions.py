@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import closing
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -87,8 +88,6 @@ def last_number(session: Session, column: InstrumentedAttribute[str], prefix: st
         .where(column.startswith(prefix, autoescape=True))
         .order_by(func.length(column).desc(), column.desc())
     )
-    for found in session.scalars(query.execution_options(yield_per=100)):
-        digits = found[len(prefix) :]
-        if digits.isdecimal():
-            return int(digits)
-    return 0
+    with closing(session.scalars(query.execution_options(yield_per=100))) as accessions:
+        digits = (found[len(prefix) :] for found in accessions)
+        return next((int(number) for number in digits if number.isdecimal()), 0)

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from adapters.catalog.models import ImagingSeries, ImagingStudy, Individual, Membership
+from adapters.catalog.models import ImagingInstance, ImagingSeries, ImagingStudy, Individual, Membership
 from adapters.registration.dates import dicom_age, dicom_date
 from adapters.registration.identities import Identities, Mapped, read_mapping
 from adapters.registration.plan import Claim, Origin, ProblemKind, Row
@@ -37,9 +37,19 @@ TAGS = [
     "BodyPartExamined",
     "Manufacturer",
     "ManufacturerModelName",
+    "StudyTime",
+    "SOPClassUID",
+    "InstanceNumber",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "BitsAllocated",
 ]
-REQUIRED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality")
+SYNTAX = "TransferSyntaxUID"
+REQUIRED = ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality")
 UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")  # PS3.5 9.1
+TIME = re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?")  # PS3.5 6.2
+WHOLE = re.compile(r"[+-]?\d{1,9}")
 SEXES = {
     "F": {"id": "NCIT:C16576", "label": "female"},
     "M": {"id": "NCIT:C20197", "label": "male"},
@@ -93,6 +103,7 @@ class DicomFolder:
             Row(ImagingStudy, self._study(instance, study, reading), instance.origin, True, ("dataset", "individual"))
         )
         plan.add(Row(ImagingSeries, _series(instance, study, series), instance.origin, True, ("study", "modality")))
+        plan.add(Row(ImagingInstance, _object(instance, series), instance.origin))
         plan.claims.append(
             Claim(
                 key=instance.key,
@@ -120,7 +131,7 @@ class DicomFolder:
             "study_date": day,
             "description": instance.description("StudyDescription"),
             "age": dicom_age(instance.text("PatientAge")),
-            "attributes": {},
+            "attributes": {"time": time} if TIME.fullmatch(time := instance.text("StudyTime")) else {},
         }
 
 
@@ -246,7 +257,8 @@ def _tags(source: ByteSource) -> Tags:
     try:
         with source.open() as file, _odd_values_pass():
             read = dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
-            return {keyword: _text(read.get(keyword)) for keyword in TAGS}
+            syntax = _text(read.file_meta.get(SYNTAX))
+            return {keyword: _text(read.get(keyword)) for keyword in TAGS} | {SYNTAX: syntax}
     except (InvalidDicomError, BytesLengthException, EOFError, OSError, ValueError, NotImplementedError) as error:
         raise NotDicom(f"is no DICOM file, or is cut off ({type(error).__name__})") from error
 
@@ -286,8 +298,25 @@ def _is_complete(tags: Tags, origin: Origin, reading: Reading) -> bool:
     return complete
 
 
+def _object(instance: Instance, series: str) -> dict[str, Any]:
+    return {
+        "uid": instance.uid("SOPInstanceUID"),
+        "series": series,
+        "sop_class": instance.uid("SOPClassUID"),
+        "syntax": instance.uid(SYNTAX),
+        "number": _number(instance.text("InstanceNumber")),
+        "rows": _number(instance.text("Rows")),
+        "columns": _number(instance.text("Columns")),
+        "frames": _number(instance.text("NumberOfFrames")),
+        "bits": _number(instance.text("BitsAllocated")),
+    }
+
+
+def _number(text: str) -> int | None:
+    return int(text) if WHOLE.fullmatch(text) else None
+
+
 def _series(instance: Instance, study: str, uid: str) -> dict[str, Any]:
-    number = instance.text("SeriesNumber")
     model = instance.text("ManufacturerModelName")
     return {
         "uid": uid,
@@ -295,7 +324,7 @@ def _series(instance: Instance, study: str, uid: str) -> dict[str, Any]:
         "modality": instance.text("Modality"),
         "body_part": instance.text("BodyPartExamined"),
         "manufacturer": instance.text("Manufacturer"),
-        "number": int(number) if re.fullmatch(r"[+-]?\d{1,9}", number) else None,
+        "number": _number(instance.text("SeriesNumber")),
         "description": instance.description("SeriesDescription"),
         "attributes": {"manufacturerModelName": model} if model else {},
     }

@@ -72,13 +72,30 @@ class LocalStore:
 
         :raises KeyOutsideRoot: if it is not under the root.
         """
+        plain = f"{self._inside_root}{checked_key(key)}"
+        if not self._linked(plain):
+            return Path(plain)
         try:
-            resolved = os.path.realpath(f"{self._inside_root}{checked_key(key)}")
+            resolved = os.path.realpath(plain)
         except OSError as error:  # a name too long for the file system
             raise NoSuchObject(f"store {self.name!r} cannot resolve {key!r}: {error}") from error
         if not resolved.startswith(self._inside_root):
             raise KeyOutsideRoot(f"key {key!r} leads out of the root of store {self.name!r}")
         return Path(resolved)
+
+    def _linked(self, path: str) -> bool:
+        """Whether a symbolic link may be on the way from the root, itself resolved, to ``path``."""
+        end = len(self._inside_root)
+        while end > 0:
+            end = path.find("/", end + 1)
+            try:
+                if stat.S_ISLNK(os.lstat(path[:end] if end > 0 else path).st_mode):
+                    return True
+            except FileNotFoundError:
+                return False
+            except OSError:
+                return True  # whatever it is, the slow way says what
+        return False
 
     def put(self, key: str, content: BinaryIO | Iterable[bytes]) -> Stat:
         """See :class:`~adapters.store.protocol.ArchiveStore`: temporary file, fsync, rename, fsync of the folder."""

@@ -7,11 +7,13 @@ Offsets are 0-based, lengths and sizes are bytes.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LONGEST_KEY = 1024  # bytes of UTF-8, the limit of S3
 PIECE = 1 << 20
 LONGEST_URL_LIFE = 7 * 24 * 3600  # seconds, the limit of AWS signature version 4
@@ -114,7 +116,7 @@ def checked_key(key: str) -> str:
     segments = key.split("/")
     if key.startswith("/") or ".." in segments:
         raise KeyOutsideRoot(f"key {key!r} leaves the root of the store; allowed: a relative path without '..'")
-    if "" in segments or "." in segments or any(ord(c) < 32 or ord(c) == 127 for c in key):
+    if "" in segments or "." in segments or CONTROL.search(key):
         raise InvalidKey(f"key {key!r} has an empty segment, '.' or a control character")
     try:
         size = len(key.encode())

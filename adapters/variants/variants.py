@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from itertools import groupby
 from typing import Any
 
@@ -74,8 +74,8 @@ class Variants:
             for part in self._parts(connection, criteria, datasets):
                 if not answer[part.dataset] and (sites or part.people is not None):
                     hidden = _hidden([part], masks)
-                    alleles = self._alleles(connection, criteria, [part], COUNTED)
-                    answer[part.dataset] = any(merge.exists(allele, masks, hidden) for allele in alleles)
+                    with closing(self._alleles(connection, criteria, [part], COUNTED)) as alleles:
+                        answer[part.dataset] = any(merge.exists(allele, masks, hidden) for allele in alleles)
         return answer
 
     def matches(
@@ -105,11 +105,9 @@ class Variants:
         masks = Masks(visible)
         with self._snapshot() as connection:
             asked = self._parts(connection, criteria, datasets)
-            for allele in self._alleles(connection, criteria, asked, SHOWN):
-                found = merge.variant(allele, masks)
-                if found is not None and found.id == internal_id:
-                    return found
-        return None
+            with closing(self._alleles(connection, criteria, asked, SHOWN)) as alleles:
+                found = (merge.variant(allele, masks) for allele in alleles)
+                return next((one for one in found if one is not None and one.id == internal_id), None)
 
     def of_individual(
         self,
@@ -191,7 +189,8 @@ class Variants:
         parts: list[Part],
         columns: tuple[Any, ...],
         *where: ColumnElement[bool],
-    ) -> Iterator[MergedAllele]:
+    ) -> Generator[MergedAllele, None, None]:
+        """To be closed, if it is not read to its end, while the connection is open: cursors hang on it."""
         for _, same in groupby(parts, key=lambda part: (part.assembly, part.contig)):
             streams = [_found(connection, criteria, part, columns, *where) for part in same]
             yield from merge.merged(streams)

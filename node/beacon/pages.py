@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -86,11 +86,14 @@ def _variants(search: Search, engine: Engine, question: Question, people: Member
 
 
 def _alleles(search: Search, question: Question, people: Members, offset: int, limit: int) -> Page:
-    if question.entry is not None:
-        allele = search.variants.variant(question.entry, list(people), people)
-        return Page((allele,)[offset : offset + limit], 1) if allele else Page((), 0)
     # Alleles of files without genotypes belong to nobody: they answer only questions that narrow nobody down.
     sites = not search.of_people(question)
+    if question.entry is not None:
+        allele = search.variants.variant(question.entry, list(people), people)
+        seen = tuple(o for o in allele.occurrences if sites or o.carriers is not None) if allele else ()
+        return (
+            Page((replace(allele, occurrences=seen),)[offset : offset + limit], 1) if allele and seen else Page((), 0)
+        )
     query = question.variant or VariantQuery()
     return search.variants.matches(query, list(people), people, offset=offset, limit=limit, sites=sites)
 

@@ -185,4 +185,5 @@ def _member(
         "floor": FLOOR,
         "url_key": known.url_keys[member],
         "mail": {"folder": str(folder / "mail" / member)},
+        "audit_anchors": str(folder / "audit" / f"{member}.txt"),
     }

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from adapters.catalog.catalog import DatasetRecord, FileRecord
 from auth.caller import Caller
 from auth.policy import DatasetRule, Decision
+from node.drs.records import here
 from web.errors import Failure
 
 STORE_SECONDS = 900
@@ -54,7 +55,7 @@ class Places:
 
         :raises Failure: 404 if the file has no such access, 500 if the archive does not hold what was registered.
         """
-        if access_id == "https":
+        if access_id == "https" and here(file):
             # A file that comes from tape has no content yet that a URL could be bound to.
             return self._byte_url(file, caller, decision, self._etag(file) if file.available else None)
         for store, key in file.locations:

@@ -13,6 +13,7 @@ from node.drs.names import portable, unique
 from web.errors import Failure
 
 Body = dict[str, Any]
+OUTSIDE = "ftp"  # the place of a file that is a plain URL of the archive's own service
 OPEN: Body = {"supported_types": ["None"]}
 
 
@@ -91,6 +92,9 @@ class Records:
     def _methods(self, file: FileRecord) -> Iterator[Body]:
         """Every way to the bytes; each has an access_url or an access_id (DRS-12)."""
         wants = self.authorizations(file.dataset)
+        if not here(file):
+            yield from self._elsewhere(file, wants)
+            return
         yield {"type": "https", "access_id": "https", "available": file.available, "authorizations": wants}
         yield from self._elsewhere(file, wants)
         if file.format in self._htsget and file.index:
@@ -100,13 +104,18 @@ class Records:
 
     def _elsewhere(self, file: FileRecord, wants: Body) -> Iterable[Body]:
         for store, key in file.locations:
-            if store == "ftp" and file.dataset.tier == "open":
+            if store == OUTSIDE and file.dataset.tier == "open":
                 yield {"type": "ftp", "access_url": {"url": key}, "available": file.available}
             elif store in self._presigning:
                 yield {"type": "s3", "access_id": f"s3.{store}", "available": file.available, "authorizations": wants}
 
     def _uri(self, id: str) -> str:
         return f"drs://{self._host}/{quote(id, safe='')}"
+
+
+def here(file: FileRecord) -> bool:
+    """Whether the bytes are to be had at this node: all but open files of which it has a plain URL and nothing else."""
+    return file.dataset.tier != "open" or not file.locations or any(store != OUTSIDE for store, _ in file.locations)
 
 
 def _name(member: Bundle | FileRecord) -> str:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from auth import audit
+from auth import anchors, audit
 from auth.tables import AuditEvent, AuditHead, writing
+from tests.auth.world import NOW
 
 EVENTS = 12
 
@@ -125,6 +131,111 @@ def test_a_rewritten_log_has_another_head(chain: Engine) -> None:
     report = audit.verify(chain)
     assert report.fault is None
     assert report.head != head
+
+
+COLUMNS = [column.name for column in AuditEvent.__table__.columns]
+
+
+@dataclass(frozen=True)
+class Forgery:
+    """What somebody with the database in hand does: rows as they shall be, and whether the head is made to fit."""
+
+    edits: tuple[tuple[int, str, int], ...]
+    deleted: frozenset[int]
+    order: tuple[int, ...]
+    inserted: tuple[tuple[int, bool], ...]
+    rehash: str
+    new_head: bool
+
+
+forgeries = st.builds(
+    Forgery,
+    edits=st.lists(st.tuples(st.integers(0, EVENTS - 1), st.sampled_from(COLUMNS), st.integers(0, 2)), max_size=3).map(
+        tuple
+    ),
+    deleted=st.frozensets(st.integers(0, EVENTS - 1), max_size=3),
+    order=st.one_of(st.just(tuple(range(EVENTS))), st.permutations(range(EVENTS)).map(tuple)),
+    inserted=st.lists(st.tuples(st.integers(0, EVENTS), st.booleans()), max_size=2).map(tuple),
+    rehash=st.sampled_from(["no", "each", "chain"]),
+    new_head=st.booleans(),
+)
+
+
+def forged(rows: list[dict[str, Any]], forgery: Forgery) -> list[dict[str, Any]]:
+    """``rows`` after the forgery. ``rehash`` makes each digest fit its row, or the whole chain hang together."""
+    made = [dict(row) for row in rows]
+    for place, column, change in forgery.edits:
+        old = made[place][column]
+        made[place][column] = (
+            {"n": change} if isinstance(old, dict) else old + change if isinstance(old, int) else old[change:]
+        )
+    made = [made[place] for place in forgery.order if place not in forgery.deleted]
+    for place, plausible in forgery.inserted:
+        copied = dict(made[min(place, len(made) - 1)]) if made else dict(rows[0])
+        made.insert(place, {**copied, "actor": "mallory"} if plausible else copied)
+    if forgery.rehash == "chain" or len({row["sequence"] for row in made}) != len(made):
+        for number, row in enumerate(made, start=1):
+            row["sequence"] = number
+    last = audit.START
+    for row in made if forgery.rehash != "no" else ():
+        row["previous"] = last if forgery.rehash == "chain" else row["previous"]
+        row["digest"] = last = audit.digest(AuditEvent(**row))
+    return made
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(forgery=forgeries)
+def test_ATTACKS_68_whatever_is_done_to_the_rows_is_found(chain: Engine, forgery: Forgery) -> None:
+    """Any number of edits, deletions, insertions and swaps, even with all digests and the head made to fit.
+
+    Left out is what no chain can tell from a true event: one more, well made, after the last anchor.
+    """
+    with Session(chain) as session:
+        rows = [dict(row._mapping) for row in session.execute(select(AuditEvent.__table__).order_by("sequence"))]
+        head = dict(session.execute(select(AuditHead.__table__)).one()._mapping)
+    anchors = {rows[-1]["sequence"]: rows[-1]["digest"]}
+    made = forged(rows, forgery)
+    last = made[-1] if made else {"sequence": 0, "digest": audit.START}
+    wanted = {**head, "sequence": last["sequence"], "digest": last["digest"]} if forgery.new_head else head
+    assume(made == rows or made[:EVENTS] != rows or not forgery.new_head)
+    try:
+        replace(chain, made, wanted)
+        untouched = sorted(made, key=lambda row: row["sequence"]) == rows and wanted == head
+        assert (audit.verify(chain, anchors).fault is None) == untouched
+        if forgery.rehash != "chain":
+            assert (audit.verify(chain).fault is None) == untouched or made == rows[: len(made)]
+    finally:
+        replace(chain, rows, head)
+
+
+def replace(chain: Engine, rows: list[dict[str, Any]], head: dict[str, Any]) -> None:
+    with Session(chain) as session, session.begin():
+        session.execute(delete(AuditEvent))
+        session.execute(update(AuditHead).values(head))
+        if rows:
+            session.execute(insert(AuditEvent), rows)
+
+
+def test_ATTACKS_68_a_cut_end_with_a_head_to_match_is_found_by_its_anchor(chain: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "elsewhere" / "anchors.txt"
+    assert (anchors.note(chain, path, NOW), anchors.note(chain, path, NOW)) == (True, False)
+    write(chain, 2)
+    assert anchors.note(chain, path, NOW)
+    assert audit.verify(chain, anchors.read(path)).fault is None
+    with Session(chain) as session, session.begin():
+        session.execute(delete(AuditEvent).where(AuditEvent.sequence > EVENTS))
+        last = session.get_one(AuditEvent, EVENTS)
+        session.execute(update(AuditHead).values(sequence=EVENTS, digest=last.digest))
+    assert audit.verify(chain).fault is None  # nothing inside the database tells
+    assert audit.verify(chain, anchors.read(path)).fault == f"event {EVENTS + 1}: missing, an anchor says there were 14"
+
+
+@pytest.mark.parametrize("line", ["x", "1 2 3", f"1 {'a' * 64} 1\n1 {'b' * 64} 2", f"1 {'A' * 64} 1"])
+def test_anchors_that_are_damaged_are_not_believed(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "anchors.txt"
+    path.write_text(line + "\n")
+    with pytest.raises(anchors.DamagedAnchors, match="line"):
+        anchors.read(path)
 
 
 def test_writers_at_the_same_moment_do_not_fork_the_chain(auth_engine: Engine) -> None:

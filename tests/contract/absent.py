@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pysam
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
 from sqlalchemy import Connection, Engine, insert
 
 from adapters.catalog.catalog import today
@@ -21,6 +24,7 @@ from adapters.catalog.models import (
     Experiment,
     File,
     FilePerson,
+    ImagingInstance,
     ImagingSeries,
     ImagingStudy,
     Individual,
@@ -93,6 +97,11 @@ class Case:
         return f"1.2.3.{self.number}"
 
     @property
+    def image(self) -> str:
+        """Its place below the URL of a DICOMweb service."""
+        return f"studies/{self.study}/series/{self.study}.1/instances/{self.study}.1.1"
+
+    @property
     def body_part(self) -> str:
         return f"PART{self.number}"
 
@@ -130,6 +139,7 @@ def build(engine: Engine, root: Path) -> None:
                     uid=f"{case.study}.1", study=case.study, modality="MR", body_part=case.body_part
                 )
             )
+            _image(connection, case, root)
         index_individuals(connection, [case.individual for case in CASES])
         for case in CASES:
             for id, name, format, index_of in _files(case, root):
@@ -156,6 +166,30 @@ def build(engine: Engine, root: Path) -> None:
         connection.execute(sets.values(withdrawn_at=NOW))
         people = Individual.__table__.update().where(Individual.accession == withdrawn_person.individual)
         connection.execute(people.values(withdrawn_at=NOW))
+
+
+def _image(connection: Connection, case: Case, root: Path) -> None:
+    """One slice of the series, in the archive and in the catalog."""
+    uid, series = f"{case.study}.1.1", f"{case.study}.1"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = dcmread(str(get_testdata_file("CT_small.dcm")))
+        data.StudyInstanceUID, data.SeriesInstanceUID, data.SOPInstanceUID = case.study, series, uid
+        data.file_meta.MediaStorageSOPInstanceUID = uid
+        data.save_as(root / f"{uid}.dcm")
+    name, id = f"{uid}.dcm", f"OBIF0000000{case.number}"
+    size = (root / name).stat().st_size
+    rows: list[tuple[Any, dict[str, Any]]] = [
+        (ImagingInstance, {"uid": uid, "series": series, "sop_class": "1.2.840.10008.5.1.4.1.1.2"}
+            | {"syntax": "1.2.840.10008.1.2.1"}),
+        (File, {"id": id, "dataset": case.dataset, "series": series, "instance": uid, "name": name, "format": "DICOM"}
+            | {"size": size, "created_at": NOW}),
+        (Checksum, {"file": id, "type": "md5", "value": "00" * 16}),
+        (Location, {"file": id, "store": "archive", "key": name}),
+        (FilePerson, {"file": id, "individual": case.individual}),
+    ]  # fmt: skip
+    for table, values in rows:
+        connection.execute(insert(table).values(**values))
 
 
 def _specimens(connection: Connection, case: Case) -> None:

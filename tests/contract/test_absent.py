@@ -42,6 +42,7 @@ class World:
     """A running member, and a gateway that it trusts."""
 
     client: httpx.AsyncClient
+    images: httpx.AsyncClient  # of a member with the profile of OBIA over the same catalog and archive
     gateway: str
     sign: Callable[[str, dict[str, Any]], str]
     files: dict[str, list[tuple[str, str, int]]]
@@ -112,12 +113,16 @@ async def world(family: tuple[Path, Engine], gateway_keys: tuple[str, KeyRing]) 
             "url_key": KEY,
         }
     )
-    async with running(create_application(member(settings, engine)), URL) as client:
+    images = settings.model_copy(update={"member": "obia"})
+    async with (
+        running(create_application(member(settings, engine)), URL) as client,
+        running(create_application(member(images, engine)), URL) as imaging,
+    ):
         files: dict[str, list[tuple[str, str, int]]] = {case.dataset: [] for case in (EXISTS, *ABSENT)}
         with engine.connect() as connection:
             for id, dataset, name, size in connection.execute(select(File.id, File.dataset, File.name, File.size)):
                 files[dataset].append((id, name, size))
-        yield World(client, gateway, signer(gateway, ring), files)
+        yield World(client, imaging, gateway, signer(gateway, ring), files)
 
 
 UNKNOWN = "allowed: the ids listed in /filtering_terms"
@@ -183,6 +188,28 @@ def mentions(path: str, mark: str) -> Sees:
     return sees
 
 
+def image(path: str, method: str = "GET") -> Sees:
+    """Visible if the DICOMweb service answers 200."""
+
+    async def sees(world: World, case: Case) -> bool:
+        answer = await world.images.request(method, f"/dicom-web/{path.format(case=case)}")
+        assert answer.status_code in (200, 404), answer.text
+        return answer.status_code == 200
+
+    return sees
+
+
+def searched(path: str, mark: str) -> Sees:
+    """Visible if a search of images says so."""
+
+    async def sees(world: World, case: Case) -> bool:
+        answer = await world.images.get(f"/dicom-web/{path.format(case=case)}")
+        assert answer.status_code == 200, answer.text
+        return mark.format(case=case) in answer.text
+
+    return sees
+
+
 def found(path: str) -> Sees:
     """Visible if a Beacon says that something exists."""
 
@@ -216,13 +243,17 @@ async def bulk_bundle(world: World, case: Case) -> bool:
 async def manifest(world: World, case: Case) -> bool:
     """The bytes of the manifest that the data set had before it, or its person, was withdrawn."""
     rows = "".join(
-        f"drs://gsa-human.localhost/{id}\t{name}\t{size}\t\t{'00' * 16}\t\t\n"
+        f"drs://gsa-human.localhost/{id}\t{name}\t{size}\t\t{'00' * 16}\t\t{_series(case, id)}\n"
         for id, name, size in sorted(world.files[case.dataset])
     )
     content = "\t".join(COLUMNS) + "\n" + rows
     id = f"{case.dataset}.manifest-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
     token = Signer(bytes.fromhex(KEY)).sign(Capability(id, "GET", int(time.time()) + 60))
     return (await world.client.get(f"/data/{token}/manifest.tsv")).status_code == 200
+
+
+def _series(case: Case, id: str) -> str:
+    return f"{case.study}.1" if id.startswith("OBIF") else ""
 
 
 async def bulk_access(world: World, case: Case) -> bool:
@@ -291,6 +322,26 @@ PATHS: dict[str, Sees] = {
     "Beacon handovers": mentions(BEACON + "/individuals", "{case.bam}"),
     "Beacon terms of samples": mentions(BEACON + "/filtering_terms", "{case.tissue}"),
     "Beacon filtering terms": mentions(BEACON + "/filtering_terms", "{case.term}"),
+    "DICOMweb studies": searched("studies", '"{case.study}"'),
+    "DICOMweb studies of a person": searched("studies?PatientID={case.individual}", '"{case.study}"'),
+    "DICOMweb series by part": searched("series?BodyPartExamined={case.body_part}", '"{case.study}.1"'),
+    "DICOMweb instances": searched("instances", '"{case.study}.1.1"'),
+    "DICOMweb study": image("studies/{case.study}"),
+    "DICOMweb study, metadata": image("studies/{case.study}/metadata"),
+    "DICOMweb study, thumbnail": image("studies/{case.study}/thumbnail"),
+    "DICOMweb series of a study": image("studies/{case.study}/series"),
+    "DICOMweb instances of a study": image("studies/{case.study}/instances"),
+    "DICOMweb series": image("studies/{case.study}/series/{case.study}.1"),
+    "DICOMweb series, metadata": image("studies/{case.study}/series/{case.study}.1/metadata"),
+    "DICOMweb series, thumbnail": image("studies/{case.study}/series/{case.study}.1/thumbnail"),
+    "DICOMweb instances of a series": image("studies/{case.study}/series/{case.study}.1/instances"),
+    "DICOMweb instance": image("{case.image}"),
+    "DICOMweb instance, metadata": image("{case.image}/metadata"),
+    "DICOMweb instance, rendered": image("{case.image}/rendered"),
+    "DICOMweb instance, thumbnail": image("{case.image}/thumbnail"),
+    "DICOMweb frames": image("{case.image}/frames/1"),
+    "DICOMweb frames, rendered": image("{case.image}/frames/1/rendered"),
+    "DICOMweb bulk data": image("{case.image}/bulkdata/7FE00010"),
     "join by term": join_term,
     "join by variant": join_variant,
     "join, taken away": join_none,
@@ -324,4 +375,4 @@ async def test_a_data_set_that_does_not_exist_is_absent(world: World, path: str)
 
 async def test_totals_count_only_what_exists(world: World) -> None:
     info = (await world.client.get(DRS + "/service-info")).json()
-    assert info["drs"]["objectCount"] == 4
+    assert info["drs"]["objectCount"] == 5

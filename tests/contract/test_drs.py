@@ -18,7 +18,7 @@ from sqlalchemy import Engine, event, update
 
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
-from adapters.catalog.models import File, Individual
+from adapters.catalog.models import File, Individual, Location
 from node.commands.client import Client
 from node.drs import bulk
 from tests.contract.drs_catalog import ABSENT_RUN, CONTENT, RUN, SERIES, fill
@@ -136,6 +136,16 @@ async def test_DRS_12_13_26_every_location_is_an_access_method(client: httpx.Asy
     # A plain address would open a controlled file to everyone.
     controlled = await record(client, "HRR000011-01")
     assert {method["type"] for method in controlled["access_methods"]} == {"https"}
+
+
+async def test_DRS_11_12_a_file_that_is_only_elsewhere_has_no_access_here(
+    client: httpx.AsyncClient, sqlite_engine: Engine
+) -> None:
+    with writing(sqlite_engine).begin() as connection:
+        connection.execute(update(Location).where(Location.file == OPEN).values(store="ftp", key="ftp://x.test/1"))
+    methods = (await record(client, OPEN))["access_methods"]
+    assert methods == [{"type": "ftp", "access_url": {"url": "ftp://x.test/1"}, "available": True}]
+    assert (await client.get(f"{OBJECTS}/{OPEN}/access/https")).status_code == 404
 
 
 async def test_DRS_15_access_headers_are_an_array_of_strings(client: httpx.AsyncClient) -> None:

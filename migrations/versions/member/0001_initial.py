@@ -246,6 +246,25 @@ def upgrade() -> None:
     op.create_index(op.f("ix_imaging_series_modality"), "imaging_series", ["modality"], unique=False)
     op.create_index(op.f("ix_imaging_series_study"), "imaging_series", ["study"], unique=False)
     op.create_table(
+        "imaging_instance",
+        sa.Column("uid", sa.String(), nullable=False),
+        sa.Column("series", sa.String(), nullable=False),
+        sa.Column("sop_class", sa.String(), nullable=False),
+        sa.Column("syntax", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("rows", sa.Integer(), nullable=True),
+        sa.Column("columns", sa.Integer(), nullable=True),
+        sa.Column("frames", sa.Integer(), nullable=True),
+        sa.Column("bits", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["series"],
+            ["imaging_series.uid"],
+        ),
+        sa.PrimaryKeyConstraint("uid"),
+    )
+    op.create_index(op.f("ix_imaging_instance_series"), "imaging_instance", ["series"], unique=False)
+    op.create_index(op.f("ix_imaging_instance_sop_class"), "imaging_instance", ["sop_class"], unique=False)
+    op.create_table(
         "run",
         sa.Column("accession", sa.String(), nullable=False),
         sa.Column("dataset", sa.String(), nullable=False),
@@ -333,7 +352,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_file_dataset"), "file", ["dataset"], unique=False)
     op.create_index(op.f("ix_file_index_of"), "file", ["index_of"], unique=False)
     op.create_index(op.f("ix_file_run"), "file", ["run"], unique=False)
-    op.create_index(op.f("ix_file_series"), "file", ["series"], unique=False)
+    op.create_index("file_of_series", "file", ["series", "state", "id"], unique=False)
     op.create_table(
         "checksum",
         sa.Column("file", sa.String(), nullable=False),
@@ -926,7 +945,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_file_person_individual"), table_name="file_person")
     op.drop_table("file_person")
     op.drop_table("checksum")
-    op.drop_index(op.f("ix_file_series"), table_name="file")
+    op.drop_index("file_of_series", table_name="file")
     op.drop_index(op.f("ix_file_run"), table_name="file")
     op.drop_index(op.f("ix_file_index_of"), table_name="file")
     op.drop_index(op.f("ix_file_dataset"), table_name="file")
@@ -937,6 +956,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_run_experiment"), table_name="run")
     op.drop_index(op.f("ix_run_dataset"), table_name="run")
     op.drop_table("run")
+    op.drop_index(op.f("ix_imaging_instance_sop_class"), table_name="imaging_instance")
+    op.drop_index(op.f("ix_imaging_instance_series"), table_name="imaging_instance")
+    op.drop_table("imaging_instance")
     op.drop_index(op.f("ix_imaging_series_study"), table_name="imaging_series")
     op.drop_index(op.f("ix_imaging_series_modality"), table_name="imaging_series")
     op.drop_index(op.f("ix_imaging_series_body_part"), table_name="imaging_series")

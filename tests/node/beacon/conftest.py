@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -62,10 +62,12 @@ def beacon_application(
         requests_url=f"{PUBLIC_URL}/requests",
         filtered_only=filtered_only,
     )
+    one, other = researcher("HRA000002", "g2", SOON), researcher("HRA000003", "g3", SOON)
     holders = Holders(
         {
-            "two": researcher("HRA000002", "g2", SOON),
-            "three": researcher("HRA000003", "g3", SOON),
+            "two": one,
+            "three": other,
+            "both": replace(one, visas=one.visas + other.visas),
             "revoked": researcher("HRA000002", "gone", SOON),
         }
     )

@@ -1,0 +1,40 @@
+"""The header of an object as JSON (PS3.18 annex F)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.dicom.reading import Header, quietly
+
+INLINE = 1024  # bytes of a binary value that stands in the document itself
+BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+UNSPEAKABLE = (ValueError, TypeError, AttributeError, NotImplementedError, KeyError, OverflowError)
+
+Document = dict[str, Any]
+
+
+def document(header: Header, bulk: str) -> Document:
+    """The data set without group 0002.
+
+    :param bulk: URL below which the large binary values of the top level are found by tag.
+    """
+    shown: Document = {}
+    with quietly():
+        for tag in header.data.keys():  # noqa: SIM118 - iterating a data set would read every value, damaged ones too
+            try:
+                element = header.data[tag]
+                large = element.VR in BULK and len(element.value or b"") > INLINE
+                name = f"{int(tag):08X}"
+                shown[name] = {"vr": element.VR, "BulkDataURI": f"{bulk}/{name}"} if large else _inline(element)
+            except UNSPEAKABLE:
+                continue  # a value that JSON cannot hold, a word in a number for one; the bytes of the object have it
+    if header.pixels is not None:
+        name = f"{header.pixels[0]:08X}"
+        wide = header.number("BitsAllocated", 8) > 8 and header.pixels[2] is not None
+        shown[name] = {"vr": "OW" if wide else "OB", "BulkDataURI": f"{bulk}/{name}"}
+    return shown
+
+
+def _inline(element: Any) -> Document:
+    found: Document = element.to_json_dict(None, INLINE)
+    return found

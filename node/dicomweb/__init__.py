@@ -1,0 +1,1 @@
+"""DICOMweb (PS3.18): studies, series and instances of images searched for and retrieved (``specs/dicomweb.yaml``)."""

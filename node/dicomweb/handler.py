@@ -1,0 +1,210 @@
+"""The operations of ``specs/dicomweb.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from urllib.parse import parse_qsl
+
+import anyio.to_thread
+import connexion
+import orjson
+from connexion.lifecycle import ConnexionResponse
+from starlette.responses import Response
+
+from adapters.catalog.images import Held, Images, Level, Match
+from adapters.dicom.frames import NoSuchFrame
+from adapters.dicom.model import document
+from auth.caller import Caller
+from auth.clearinghouse import Clearinghouse
+from node.delivery import CACHE
+from node.dicomweb import accept, attributes, question
+from node.dicomweb.accept import Accepted
+from node.dicomweb.access import Access
+from node.dicomweb.objects import Objects
+from node.dicomweb.parts import Streamed
+from node.dicomweb.pixels import Pixels
+from node.dicomweb.retrieval import Retrieval
+from web.errors import Failure
+
+DIRECT = frozenset(
+    {
+        "search_studies",
+        "search_all_series",
+        "search_all_instances",
+        "search_series",
+        "search_instances",
+        "search_series_instances",
+        "retrieve_study",
+        "retrieve_series",
+        "retrieve_instance",
+        "retrieve_frames",
+        "retrieve_bulk_data",
+        "study_metadata",
+        "series_metadata",
+        "instance_metadata",
+    }
+)
+
+
+class DicomWeb:
+    """Handler of the DICOMweb contract."""
+
+    def __init__(self, images: Images, access: Access, objects: Objects, clearinghouse: Clearinghouse) -> None:
+        self._images = images
+        self._access = access
+        self._objects = objects
+        self._retrieval = Retrieval(objects)
+        self._pixels = Pixels(objects)
+        self._clearinghouse = clearinghouse
+
+    async def search_studies(self) -> ConnexionResponse:
+        """Studies that match."""
+        return await self._search("study")
+
+    async def search_all_series(self) -> ConnexionResponse:
+        """Series that match, of any study."""
+        return await self._search("series")
+
+    async def search_all_instances(self) -> ConnexionResponse:
+        """Instances that match, of any study."""
+        return await self._search("instance")
+
+    async def search_series(self, study: str) -> ConnexionResponse:
+        """Series of a study that match."""
+        return await self._search("series", study)
+
+    async def search_instances(self, study: str) -> ConnexionResponse:
+        """Instances of a study that match."""
+        return await self._search("instance", study)
+
+    async def search_series_instances(self, study: str, series: str) -> ConnexionResponse:
+        """Instances of a series that match."""
+        return await self._search("instance", study, series)
+
+    async def retrieve_study(self, study: str) -> Response:
+        """The objects of a study, as parts or as a ZIP."""
+        return await self._answer(self._retrieval.objects, study)
+
+    async def retrieve_series(self, study: str, series: str) -> Response:
+        """The objects of a series, as parts or as a ZIP."""
+        return await self._answer(self._retrieval.objects, study, series)
+
+    async def retrieve_instance(self, study: str, series: str, instance: str) -> Response:
+        """One object."""
+        return await self._answer(self._retrieval.one, study, series, instance)
+
+    async def study_metadata(self, study: str) -> Response:
+        """Headers of the objects of a study, as JSON."""
+        return await self._answer(self._metadata, study)
+
+    async def series_metadata(self, study: str, series: str) -> Response:
+        """Headers of the objects of a series, as JSON."""
+        return await self._answer(self._metadata, study, series)
+
+    async def instance_metadata(self, study: str, series: str, instance: str) -> Response:
+        """Header of an object, as JSON."""
+        return await self._answer(self._metadata, study, series, instance)
+
+    async def retrieve_frames(self, study: str, series: str, instance: str, frames: str) -> Response:
+        """Frames of an object, by their numbers."""
+        return await self._answer(partial(self._pixels.frames, frames), study, series, instance)
+
+    async def retrieve_bulk_data(self, study: str, series: str, instance: str, tag: str) -> Response:
+        """A large value of an object."""
+        return await self._answer(partial(self._pixels.bulk, tag), study, series, instance)
+
+    async def render_instance(self, study: str, series: str, instance: str) -> Response:
+        """The first frame of an object as a picture."""
+        return await self._answer(partial(self._pixels.rendered, "1", _parameters()), study, series, instance)
+
+    async def render_frames(self, study: str, series: str, instance: str, frames: str) -> Response:
+        """A frame of an object as a picture."""
+        return await self._answer(partial(self._pixels.rendered, frames, _parameters()), study, series, instance)
+
+    async def study_thumbnail(self, study: str) -> Response:
+        """A small picture of a study: of the object in the middle."""
+        return await self._answer(self._pixels.thumbnail, study)
+
+    async def series_thumbnail(self, study: str, series: str) -> Response:
+        """A small picture of a series: of the object in the middle."""
+        return await self._answer(self._pixels.thumbnail, study, series)
+
+    async def instance_thumbnail(self, study: str, series: str, instance: str) -> Response:
+        """A small picture of an object."""
+        return await self._answer(self._pixels.thumbnail, study, series, instance)
+
+    async def _caller(self) -> Caller:
+        return await self._clearinghouse.bearer(connexion.request.headers.get("authorization"))
+
+    async def _answer(self, made: Callable[[Sequence[Held], list[Accepted]], Response], *uids: str) -> Response:
+        """What ``made`` makes of the files of a study, series or instance that the caller may have."""
+        caller = await self._caller()
+        wanted = accept.accepted(connexion.request.headers.get("accept"), _values("accept"))
+
+        def answer() -> Response:
+            try:
+                return made(self._access.objects(caller, *uids), wanted)
+            except NoSuchFrame as error:
+                raise Failure(404, str(error)) from error
+
+        return await anyio.to_thread.run_sync(answer)
+
+    async def _search(self, level: Level, study: str | None = None, series: str | None = None) -> ConnexionResponse:
+        asked = question.parsed(level, _parameters())
+        caller = await self._caller()
+        return await anyio.to_thread.run_sync(self._found, level, asked, caller, study, series)
+
+    def _found(
+        self, level: Level, asked: question.Question, caller: Caller, study: str | None, series: str | None
+    ) -> ConnexionResponse:
+        if study is not None:
+            self._access.objects(caller, study, series)
+        within = [Match("StudyInstanceUID", (study,))] if study else []
+        within += [Match("SeriesInstanceUID", (series,))] if series else []
+        found = []
+        if not asked.nothing:
+            datasets = self._access.datasets(caller)
+            matches = [*within, *asked.matches]
+            found = self._images.search(level, matches, datasets, limit=asked.limit + 1, offset=asked.offset)
+        warnings = [question.FUZZY] if asked.fuzzy else []
+        warnings += [question.MORE] if len(found) > asked.limit else []
+        rows = [attributes.document(one, level, self._objects.base) for one in found[: asked.limit]]
+        headers = {"Warning": ", ".join(text.format(base=self._objects.base) for text in warnings)} if warnings else {}
+        return ConnexionResponse(
+            body=orjson.dumps(rows),
+            mimetype=accept.JSON,
+            content_type=accept.JSON,
+            headers={"Cache-Control": CACHE, **headers},
+        )
+
+    def _metadata(self, objects: Sequence[Held], wanted: list[Accepted]) -> Response:
+        if not any(one.takes(accept.JSON) or one.takes("application/json") for one in wanted if not one.multipart):
+            raise accept.refused([accept.JSON])
+        documents = self._documents(objects)
+        return _json(_array([next(documents)], documents))
+
+    def _documents(self, objects: Iterable[Held]) -> Iterator[bytes]:
+        for held in objects:
+            yield orjson.dumps(document(self._objects.header(held), self._objects.url(held, "/bulkdata")))
+
+
+def _json(content: Iterable[bytes]) -> Response:
+    return Streamed(content, headers={"Cache-Control": CACHE}, media_type=accept.JSON)
+
+
+def _array(first: list[bytes], others: Iterator[bytes]) -> Iterator[bytes]:
+    """A JSON array; ``first`` was made before the answer began, so that a failure can still be told."""
+    yield b"[" + b",".join(first)
+    for other in others:
+        yield b"," + other
+    yield b"]"
+
+
+def _parameters() -> list[tuple[str, str]]:
+    """Names and values of the URL's query in their order."""
+    return parse_qsl(connexion.request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def _values(name: str) -> list[str]:
+    return [value for given, value in _parameters() if given == name]

@@ -1,0 +1,46 @@
+"""Random questions over files equal a brute-force oracle: exactly for who sees all records, after the floor for others
+(issue of the private and exact Beacon, "Done when")."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.node.beacon.conftest import beacon_application
+from tests.node.family import PUBLIC_URL
+from tests.prove.beacon import holdings
+from tests.prove.beacon.asking import prove
+from tests.prove.beacon.oracle import Holdings, Oracle
+from tests.prove.beacon.questions import Questions
+from tests.prove.beacon.registering import register
+from tests.support import running
+
+SEED = int(os.environ.get("GSANODE_SEED", "1"))
+
+
+async def _prove(engine: Engine, folder: Path, seed: int, number: int) -> None:
+    root = folder / "holdings"
+    holdings.write(root, seed)
+    register(engine, root)
+    files = Holdings(root)
+    async with running(beacon_application(engine), PUBLIC_URL) as client:
+        outcomes = await prove(client, Oracle(files), Questions(files, seed), number)
+    print(dict(sorted(outcomes.items())))
+    assert outcomes["hit"] > number / 3, "most questions must find something"
+    assert outcomes["refused"] < number / 3
+
+
+@pytest.mark.asyncio
+async def test_BEA_35_to_52_and_62_random_questions_over_files(engine: Engine, tmp_path: Path) -> None:
+    await _prove(engine, tmp_path, SEED, 150)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(3600)
+@pytest.mark.asyncio
+@pytest.mark.parametrize("part", range(5))  # of which each has other people, files and questions
+async def test_beacon_ten_thousand_random_questions(engine: Engine, tmp_path: Path, part: int) -> None:
+    await _prove(engine, tmp_path, SEED * 100 + part, 2000)
