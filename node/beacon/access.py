@@ -13,9 +13,18 @@ from adapters.terms.bins import Bins
 from adapters.terms.filters import Listed
 from auth.caller import Caller
 from auth.policy import DatasetRule, Floor, Granularity, Policy, strictest
+from node.beacon.differences import told_alike
 from node.beacon.question import VARIANT, Members, Question, Search
 
 ORDER = {"boolean": 0, "count": 1, "record": 2}
+
+
+@dataclass(frozen=True)
+class Met:
+    """Who meets a question, and by data set what question that is."""
+
+    people: Members
+    questions: Mapping[str, Question]
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,7 @@ class Access:
     :param least: fewest carriers for a yes at a data set, where it is more than its floor says.
     :param closed: data sets that tell this caller nothing of genotypes without a sign-in.
     :param bins: on which filters by ages and numbers fall where records may not be seen; None: as they are.
+    :param apart: by how many people questions without genotypes must differ to be told apart; absent: by one.
     """
 
     granted: Mapping[str, Granularity]
@@ -35,6 +45,7 @@ class Access:
     least: Mapping[str, int] = field(default_factory=dict)
     closed: tuple[str, ...] = ()
     bins: Bins | None = None
+    apart: Mapping[str, int] = field(default_factory=dict)
 
     def returned(self, requested: str) -> str:
         """The granularity of the whole answer: the finest granted for any data set, never finer than requested."""
@@ -96,14 +107,23 @@ class Access:
         filters = self.bins.coarse(question.filters)
         return question if filters == question.filters else replace(question, filters=filters)
 
-    def met(self, search: Search, question: Question, members: Members) -> Members:
-        """Who meets the question: exactly in full data sets, by whole bins in the others; see ``Search.met``."""
+    def met(self, search: Search, question: Question, members: Members) -> Met:
+        """Who meets the question: exactly in full data sets; in the others by whole bins, and without filters that
+        take few people away.
+
+        :raises adapters.terms.errors.FilterError: see :meth:`Search.met`.
+        """
         coarse = self.coarse(question)
         found = search.met(question, members, self.listed(members))
-        if coarse is question:
-            return found
         limited = {d: of for d, of in members.items() if not self._is_full(d)}
-        return found | search.met(coarse, limited, lambda _people: True)
+        if coarse is not question:
+            found |= search.met(coarse, limited, lambda _people: True)
+        answered = {dataset: coarse if dataset in limited else question for dataset in found}
+        if self.apart and not question.genotypes and limited:
+            about = {dataset: found[dataset] for dataset in limited}
+            for dataset, (asked, people) in told_alike(search, coarse, limited, about, self.apart).items():
+                answered[dataset], found[dataset] = asked, people
+        return Met(found, answered)
 
     def told(self, question: Question) -> dict[str, Any]:
         """What an answer says of itself: whether its numbers are exact, which filters were coarser than asked for,

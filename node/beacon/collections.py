@@ -61,4 +61,4 @@ def _told(search: Search, access: Callable[[Question], Access], about: Question,
     """Those who meet a question about people, as far as the caller may know that they exist."""
     may = access(about)
     about = search.resolved(about, who, may.listed(who))
-    return may.shown(may.met(search, about, who))
+    return may.shown(may.met(search, about, who).people)
