@@ -22,6 +22,7 @@ BENCHES = {
     "bytes": "ranges of a large file, and memory under many clients",
     "htsget": "tickets for slices, and their bytes",
     "passports": "a Passport of 200 visas, cold and cached, and the decision",
+    "dicomweb": "searches and retrieval of images beside Orthanc and DRS",
     "imaging": "de-identification of CT slices beside a plain copy and other tools",
     "qc": "the check of reads beside fastp, seqkit, FastQC and pybloom-live",
 }

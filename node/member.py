@@ -310,6 +310,7 @@ class _Member:
                     Holdings(self.engine, self.catalog),
                     drs_host=self.settings.drs_host,
                     htsget={format: url + path for format, path in self._slices().items()},
+                    dicomweb=url + dicomweb.PATH if "dicomweb" in self.profile.standards else None,
                 ),
                 dataset_url=lambda accession: f"{url}/datasets/{accession}",
             ),

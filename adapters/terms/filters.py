@@ -39,13 +39,18 @@ Listed = Callable[[BitMap], bool]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One filter. ``operator`` and ``value`` are set for alphanumeric filters, and only together."""
+    """One filter. ``operator`` and ``value`` are set for alphanumeric filters, and only together.
+
+    :param scope: the entry type that the request says it is about.
+    :param about: the entry type that it is about, once that has been decided.
+    """
 
     id: str
     operator: str | None = None
     value: str | None = None
     scope: str | None = None
     descendants: bool = True
+    about: str | None = None
 
     def __str__(self) -> str:
         return self.id if self.operator is None else f"{self.id}:{self.operator}{self.value}"
@@ -114,6 +119,8 @@ class Filters:
         :raises UnknownFilter: if the id can be nothing that this member's entry types have.
         :raises InvalidFilter: if the filter states a scope that its term does not have.
         """
+        if filter.about is not None:
+            return filter.about
         scopes = self.scopes(filter)
         if not scopes:
             raise UnknownFilter(f"filter {filter.id!r} is unknown; allowed: the ids listed in /filtering_terms")

@@ -146,28 +146,29 @@ class Search:
         return self._carrying(question, found)
 
     def resolved(self, question: Question, members: Members, listed: Listed = bool) -> Question:
-        """The question with a scope for every term that may be said of people as well as of their samples or runs.
+        """The question with what each filter is about decided.
 
-        It is the entry type that is asked for, or else the first, of which the term is said so often that it may be
-        known: what is not known decides nothing.
+        A term that may be said of people as well as of their samples or runs, and states no scope, is about the entry
+        type that is asked for, or else the first, of which it is said so often that it may be known: what is not known
+        decides nothing.
+
+        :raises adapters.terms.errors.FilterError: as :meth:`adapters.terms.filters.Filters.scope`.
         """
-        filters = tuple(self._scoped(filter, question, members, listed) for filter in question.filters)
-        return question if filters == question.filters else replace(question, filters=filters)
+        filters = (replace(f, about=self._about(f, question, members, listed)) for f in question.filters)
+        return replace(question, filters=tuple(filters))
 
-    def _scoped(self, filter: Filter, question: Question, members: Members, listed: Listed) -> Filter:
+    def _about(self, filter: Filter, question: Question, members: Members, listed: Listed) -> str:
         scopes = [] if filter.scope or filter.operator else self._filters.scopes(filter)
         if len(scopes) < 2 or scopes[0] != INDIVIDUAL:
-            return filter
-        for scope in sorted(scopes, key=lambda scope: scope != question.entry_type):
-            one = replace(filter, scope=scope)
-            if listed(self.having(one, scope, members)):
-                return one
-        return replace(filter, scope=INDIVIDUAL)
+            return self._filters.scope(filter, question.entry_type)
+        asked_first = sorted(scopes, key=lambda scope: scope != question.entry_type)
+        return next((scope for scope in asked_first if listed(self.having(filter, scope, members))), INDIVIDUAL)
 
     def having(self, filter: Filter, scope: str, members: Members) -> BitMap:
         """The people of whom, or of whose entries of type ``scope``, a term is said."""
         if scope in SPECIMENS:
-            return BitMap().union(*self.specimens.owners(scope, [filter], members).values())
+            one = replace(filter, about=scope)
+            return BitMap().union(*self.specimens.owners(scope, [one], members).values())
         return self._filters.individuals([filter], BitMap().union(*members.values()), _anyhow)
 
     def individuals(self, question: Question, members: Members, listed: Listed = bool) -> BitMap:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install the programs of the interop tests where this user may; the tests name what is still missing.
 set -u
-packages="samtools bcftools tabix curl wget aria2 jq chromium memcached swift-proxy swift-account swift-container swift-object nginx wrk"
+packages="samtools bcftools tabix curl wget aria2 jq chromium memcached swift-proxy swift-account swift-container swift-object nginx wrk orthanc orthanc-dicomweb"
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
