@@ -81,7 +81,8 @@ async def test_a_refusal_and_a_debit_come_before_genotypes_are_read(
     asking: Asking, small: Cohort, small_engine: Engine
 ) -> None:
     statements: list[str] = []
-    event.listen(small_engine, "before_cursor_execute", lambda _c, _k, statement, *_: statements.append(statement))
+    # The driver's own trace: not every statement goes through SQLAlchemy.
+    event.listen(small_engine, "checkout", lambda opened, *_: opened.set_trace_callback(statements.append))
     dear = by_price(small)
     await asking.carriers(dear[0], "alice@a.example")
     commit = max(i for i, s in enumerate(statements) if s.startswith("UPDATE auth_budget_spent"))
