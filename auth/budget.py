@@ -251,11 +251,12 @@ def _locked(connection: Connection, entries: Iterable[_Entry]) -> dict[tuple[str
     """What was spent of each account, locked in one order until the transaction ends."""
     accounts = sorted({entry.account for entry in entries})
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    rows = [{"dataset": dataset, "holder": holder, "spent": 0.0} for dataset, holder in accounts]
-    connection.execute(make(BudgetSpent).on_conflict_do_nothing(), rows)
+    opened = make(BudgetSpent).values([{"dataset": d, "holder": h, "spent": 0.0} for d, h in accounts])
     key = (BudgetSpent.dataset, BudgetSpent.holder)
-    wanted = select(*key, BudgetSpent.spent).where(tuple_(*key).in_(accounts)).order_by(*key).with_for_update()
-    return {(dataset, holder): spent for dataset, holder, spent in connection.execute(wanted)}
+    # An update that changes nothing locks the row, and returns it as it is.
+    kept = opened.on_conflict_do_update(index_elements=key, set_={"spent": BudgetSpent.spent})
+    rows = connection.execute(kept.returning(*key, BudgetSpent.spent))
+    return {(dataset, holder): spent for dataset, holder, spent in rows}
 
 
 def _questions(
