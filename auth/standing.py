@@ -80,7 +80,7 @@ def seats(session: Session, committee: str, subject: str, now: int) -> list[str]
 def deciders(session: Session, committee: str, now: int) -> dict[str, str]:
     """E-mail address (or empty) by subject of those who may decide in a committee now."""
     given = {"committee": committee, "now": now}
-    found: dict[str, str] = dict(row._tuple() for row in session.execute(_MEMBERS, given))
+    found: dict[str, str] = {row.subject: row.mail for row in session.execute(_MEMBERS, given)}
     for delegator, delegate, mail in session.execute(_LOANS, given):
         if delegator in found:
             found.setdefault(delegate, mail)
