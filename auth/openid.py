@@ -52,12 +52,14 @@ class Attempt:
             "code_challenge_method": "S256",
         }
 
-    def code(self, answer: Mapping[str, str], issuer: str) -> str:
+    def code(self, answer: Mapping[str, str], issuer: str, *, named: bool = True) -> str:
         """The code of the provider's answer.
 
+        :param named: the provider says that its answers carry ``iss``; if not, one without it is taken, which is safe
+            only where each provider has a redirect URI of its own (RFC 9700 4.4.2).
         :raises SignInFailed: another provider's answer (RFC 9207), one to another request, or an error.
         """
-        if answer.get("iss") != issuer or not secrets.compare_digest(
+        if answer.get("iss", None if named else issuer) != issuer or not secrets.compare_digest(
             answer.get("state", "").encode(), self.state.encode()
         ):
             raise SignInFailed("the answer is not this broker's to this request (iss, state)")
@@ -87,26 +89,39 @@ class Provider:
 
         :raises SignInFailed: discovery fails or names another issuer.
         """
-        with self._lock:
-            if time.monotonic() - self._fetched > METADATA_FRESH:
-                self._metadata = self._get(f"{self.issuer}/.well-known/openid-configuration")
-                if self._metadata.get("issuer") != self.issuer:
-                    raise SignInFailed(f"{self.issuer} is not a broker of that name")
-                self._fetched = time.monotonic()
-            address = self._metadata.get(name)
+        address = self.metadata().get(name)
         if not isinstance(address, str):
             raise SignInFailed(f"the broker has no {name}")
         return address
+
+    def metadata(self) -> Mapping[str, Any]:
+        """What the provider says of itself (OpenID Connect Discovery 1.0 4), at most an hour old.
+
+        :raises SignInFailed: discovery fails or names another issuer.
+        """
+        with self._lock:
+            if time.monotonic() - self._fetched > METADATA_FRESH:
+                self._metadata = self._get(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+                if self._metadata.get("issuer") != self.issuer:
+                    raise SignInFailed(f"{self.issuer} is not a broker of that name")
+                self._fetched = time.monotonic()
+            return self._metadata
 
     def authorization_url(self, parameters: Mapping[str, str]) -> str:
         """Where to send the browser."""
         return f"{self.endpoint('authorization_endpoint')}?{urlencode(parameters)}"
 
-    def post(self, endpoint: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    def post(
+        self, endpoint: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """POST a form; errors of OAuth are returned, not raised."""
         try:
             answer = requests.post(
-                self.endpoint(endpoint), data=dict(fields), timeout=self._timeout, allow_redirects=False
+                self.endpoint(endpoint),
+                data=dict(fields),
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
             )
             content = answer.json()
         except requests.RequestException as error:
@@ -115,12 +130,12 @@ class Provider:
             raise SignInFailed("the broker's answer is not an object")
         return content
 
-    def token(self, fields: Mapping[str, str]) -> dict[str, Any]:
+    def token(self, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Token answer (RFC 6749 5.1).
 
         :raises SignInFailed: with the broker's error code.
         """
-        answer = self.post("token_endpoint", fields)
+        answer = self.post("token_endpoint", fields, headers)
         if "error" in answer or not isinstance(answer.get("access_token"), str):
             raise SignInFailed(f"the broker refused: {str(answer.get('error'))[:60]}")
         return answer
@@ -144,9 +159,19 @@ class Provider:
             raise SignInFailed("the broker's id_token belongs to another access token")
         return claims
 
-    def _get(self, url: str) -> dict[str, Any]:
+    def userinfo(self, access_token: str, subject: str) -> Mapping[str, Any]:
+        """Claims of UserInfo (OpenID Connect Core 5.3).
+
+        :raises SignInFailed: it cannot be had, or is about another subject.
+        """
+        said = self._get(self.endpoint("userinfo_endpoint"), {"Authorization": f"Bearer {access_token}"})
+        if said.get("sub") != subject:
+            raise SignInFailed("the broker's UserInfo is about another subject")
+        return said
+
+    def _get(self, url: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         try:
-            answer = requests.get(url, timeout=self._timeout, allow_redirects=False)
+            answer = requests.get(url, headers=headers, timeout=self._timeout, allow_redirects=False)
             if answer.status_code != 200:
                 raise SignInFailed(f"{url} answered with status {answer.status_code}")
             content = answer.json()

@@ -28,12 +28,14 @@ class Protection:
     """The protection of one data set.
 
     :param budget: None: questions about genotypes are not charged, and anonymous callers are answered as others.
+    :param apart: questions about people that differ by fewer are answered alike.
     :param block: bases of a block of alleles that are inherited together.
     :param together: how many questions about one block are charged as one.
     """
 
     floor: Floor
     budget: Budget | None = Budget()
+    apart: int = 5
     block: int = 10_000
     together: int = 2
 

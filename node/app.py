@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from auth.broker.settings import BrokerSettings
 from auth.keys import clock
 from federation.settings import GatewaySettings
-from node.keys import key_ring
+from node.keys import key_ring, seal
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings
 from web.application import Assembly, create_application
@@ -53,7 +53,7 @@ def broker(settings: BrokerSettings, engine: Engine, now: Callable[[], int] = cl
             document("/service-info", _info(settings, f"{GROUP}.broker", "broker", "1.2.1")),
             jwks_route(ring.public_jwks),
         ],
-        pages=create_broker(settings, engine, ring, now),
+        pages=create_broker(settings, engine, ring, now, seal(settings)),
         checks=checks(engine),
         body_bytes=settings.body_bytes,
     )

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.catalog.catalog import FileRecord
 from adapters.catalog.single import Single
 from adapters.store.local import LocalStore
-from adapters.store.protocol import ArchiveStore, NoSuchObject, Stat
+from adapters.store.protocol import ArchiveStore, NoSuchObject, Stat, StoreUnavailable
 from auth.caller import Caller
 from auth.policy import Decision
 from auth.signed import Capability, Signer
@@ -144,7 +144,8 @@ class Data:
     def _held(self, file: FileRecord) -> tuple[ArchiveStore, str, Stat, Path | None]:
         """Store and key of the file, what the store says of it, and its path where the store has paths.
 
-        :raises Failure: 500, after an event for the operator, if the store does not hold what was registered.
+        :raises Failure: 500, after an event for the operator, if the store does not hold what was registered; 503 if it
+            does not answer.
         """
         store, key = self.place(file)
         try:
@@ -152,6 +153,9 @@ class Data:
         except NoSuchObject as error:
             log.error("archived_file_missing", file=file.id)
             raise Failure(500, f"the archive has lost the bytes of {file.id}; the operator has been told") from error
+        except StoreUnavailable as error:
+            log.error("store_unavailable", file=file.id, reason=str(error))
+            raise Failure(503, "the archive does not answer; ask again", headers={"Retry-After": "10"}) from error
         if stat.size != file.size:
             log.error("archived_file_changed", file=file.id, size=stat.size, registered=file.size)
             raise Failure(500, f"the bytes of {file.id} are not those registered; the operator has been told")

@@ -56,6 +56,7 @@ class DatasetPrivacy(Strict):
     floor: Floor | None = None
     public: Public | None = None
     budget: Budget | Literal["none"] | None = None
+    apart: int | None = Field(default=None, ge=1)
     block: int | None = Field(default=None, ge=1)
     together: int | None = Field(default=None, ge=1)
 
@@ -78,12 +79,14 @@ class BinEdges(Strict):
 class Privacy(Strict):
     """Protection of people from those who may not see their records (``docs/privacy.md``).
 
-    ``references`` are data sets of public frequencies (files without genotypes), the preferred first. ``block`` is in
-    bases; ``together`` is the number of questions about one block that are charged as one.
+    ``references`` are data sets of public frequencies (files without genotypes), the preferred first. Questions about
+    people that differ by fewer than ``apart`` are answered alike. ``block`` is in bases; ``together`` is the number of
+    questions about one block that are charged as one.
     """
 
     public: Public = Public()
     budget: Budget | Literal["none"] = Budget()
+    apart: int = Field(default=5, ge=1)
     block: int = Field(default=10_000, ge=1)
     together: int = Field(default=2, ge=1)
     references: tuple[str, ...] = ()
@@ -92,7 +95,7 @@ class Privacy(Strict):
 
     def protections(self, floor: Floor) -> Protections:
         """The protection of each data set; ``floor`` is the member's."""
-        default = Protection(floor.rule(), _budget(self.budget), self.block, self.together)
+        default = Protection(floor.rule(), _budget(self.budget), self.apart, self.block, self.together)
         return Protections(default, {name: _protection(default, own) for name, own in self.datasets.items()})
 
     def granularities(self) -> tuple[PublicGranularity, dict[str, PublicGranularity]]:
@@ -125,6 +128,7 @@ def _protection(default: Protection, own: DatasetPrivacy) -> Protection:
     return Protection(
         floor=default.floor if own.floor is None else own.floor.rule(),
         budget=default.budget if own.budget is None else _budget(own.budget),
+        apart=own.apart or default.apart,
         block=own.block or default.block,
         together=own.together or default.together,
     )

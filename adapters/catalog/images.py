@@ -14,6 +14,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    bindparam,
     distinct,
     exists,
     false,
@@ -25,7 +26,6 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from adapters.catalog.catalog import Catalog, FileRecord
 from adapters.catalog.models import (
-    Dataset,
     File,
     FilePerson,
     ImagingInstance,
@@ -33,7 +33,6 @@ from adapters.catalog.models import (
     ImagingStudy,
     Individual,
 )
-from adapters.catalog.visibility import dataset_exists
 
 Level = Literal["study", "series", "instance"]
 LEVELS: tuple[Level, ...] = ("study", "series", "instance")
@@ -90,10 +89,34 @@ SHOWN: Mapping[Level, tuple[Any, ...]] = {
         ImagingInstance.bits,
     ),
 }
-ORDER: Mapping[Level, tuple[Any, ...]] = {
-    "study": (ImagingStudy.uid,),
-    "series": (ImagingSeries.uid,),
-    "instance": (ImagingInstance.uid,),
+UIDS: Mapping[Level, InstrumentedAttribute[str]] = {
+    "study": ImagingStudy.uid,
+    "series": ImagingSeries.uid,
+    "instance": ImagingInstance.uid,
+}
+SELECTIVE = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "PatientID", "PatientName"})
+UNSELECTIVE = frozenset({"Modality", "BodyPartExamined", "SOPClassUID"})
+
+
+def _held(*, series: bool, instance: bool) -> Select[str, str]:
+    question = (
+        select(File.id, func.coalesce(ImagingInstance.syntax, ""))
+        .select_from(File)
+        .join(ImagingSeries, ImagingSeries.uid == File.series)
+        .join(ImagingInstance, ImagingInstance.uid == File.instance, isouter=True)
+        .where(ImagingSeries.study == bindparam("study"))
+        .order_by(ImagingSeries.number, ImagingSeries.uid, ImagingInstance.number, File.instance)
+    )
+    if series:
+        question = question.where(ImagingSeries.uid == bindparam("series"))
+    return question.where(File.instance == bindparam("instance")) if instance else question
+
+
+# Put together once: that costs more than running them.
+HELD: Mapping[Level, Select[str, str]] = {
+    "study": _held(series=False, instance=False),
+    "series": _held(series=True, instance=False),
+    "instance": _held(series=True, instance=True),
 }
 
 
@@ -146,20 +169,10 @@ class Images:
 
     def held(self, study: str, series: str | None = None, instance: str | None = None) -> list[Held]:
         """The objects of a study, of one of its series or of one instance, in the order of their numbers."""
-        question = (
-            select(File.id, func.coalesce(ImagingInstance.syntax, ""))
-            .select_from(File)
-            .join(ImagingSeries, ImagingSeries.uid == File.series)
-            .join(ImagingInstance, ImagingInstance.uid == File.instance, isouter=True)
-            .where(ImagingSeries.study == study)
-            .order_by(ImagingSeries.number, ImagingSeries.uid, ImagingInstance.number, File.instance)
-        )
-        if series is not None:
-            question = question.where(ImagingSeries.uid == series)
-        if instance is not None:
-            question = question.where(File.instance == instance)
+        level: Level = "instance" if instance else "series" if series else "study"
+        given = {"study": study, "series": series, "instance": instance}
         with self._engine.connect() as connection:
-            syntaxes = {str(id): str(syntax) for id, syntax in connection.execute(question)}
+            syntaxes = {str(id): str(syntax) for id, syntax in connection.execute(HELD[level], given)}
         files = self._catalog.files(syntaxes)
         return [Held(files[id], study, syntax) for id, syntax in syntaxes.items() if id in files]
 
@@ -172,35 +185,52 @@ class Images:
         limit: int,
         offset: int,
     ) -> list[Found]:
-        """What matches among the images of ``datasets``, by UID; counts are of what exists.
+        """What matches among the images of ``datasets``, which exist, by UID; counts are of what exists.
 
         :param matches: of attributes of the level or of those above it.
         """
+        uid = UIDS[level]
+        question = select(uid).where(
+            *(_condition(level, match) for match in matches), _study_exists(level, datasets), _bytes_exist(level)
+        )
         with self._engine.connect() as connection:
-            question = _joined(level).where(
-                *(_condition(match) for match in matches),
-                ImagingStudy.dataset.in_(datasets),
-                Individual.withdrawn_at.is_(None),
-                dataset_exists(self._catalog.today()),
-                _bytes_exist(level),
-            )
-            rows = connection.execute(question.order_by(*ORDER[level]).limit(limit).offset(offset)).all()
+            page = connection.scalars(question.order_by(uid).limit(limit).offset(offset)).all()
+            rows = connection.execute(_joined(level).where(uid.in_(page)).order_by(uid)).all()
             return list(_counted(connection, level, rows))
 
 
 def _joined(level: Level) -> Select[Any]:
     shown = [column for at in LEVELS[: LEVELS.index(level) + 1] for column in SHOWN[at]]
-    question = select(*shown)
-    if level == "study":
-        question = question.select_from(ImagingStudy)
-    elif level == "series":
-        question = question.select_from(ImagingSeries).join(ImagingStudy, ImagingStudy.uid == ImagingSeries.study)
-    else:
-        question = question.select_from(ImagingInstance)
-        question = question.join(ImagingSeries, ImagingSeries.uid == ImagingInstance.series)
-        question = question.join(ImagingStudy, ImagingStudy.uid == ImagingSeries.study)
+    question = select(*shown).select_from(ImagingStudy)
     question = question.join(Individual, Individual.accession == ImagingStudy.individual)
-    return question.join(Dataset, Dataset.accession == ImagingStudy.dataset)
+    if level != "study":
+        question = question.join(ImagingSeries, ImagingSeries.study == ImagingStudy.uid)
+    if level == "instance":
+        question = question.join(ImagingInstance, ImagingInstance.series == ImagingSeries.uid)
+    return question
+
+
+def _unindexed(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
+    """The column where its index would mislead: few values, so that the first page is found sooner by walking along."""
+    return column + ""
+
+
+def _study_exists(level: Level, datasets: Collection[str]) -> ColumnElement[bool]:
+    """The study is of one of ``datasets``, and its person has not withdrawn."""
+    withdrawn = select(Individual.accession).where(Individual.withdrawn_at.is_not(None))
+    of_one = _unindexed(ImagingStudy.dataset).in_(datasets)
+    return _of_study(level, and_(of_one, ImagingStudy.individual.not_in(withdrawn)))
+
+
+def _of_study(level: Level, test: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The test of the study that something belongs to, made for each row that is looked at."""
+    if level == "study":
+        return test
+    study = select(1).select_from(ImagingStudy)
+    if level == "series":
+        return exists(study.where(ImagingStudy.uid == ImagingSeries.study, test).correlate(ImagingSeries))
+    within = study.join(ImagingSeries, ImagingSeries.study == ImagingStudy.uid)
+    return exists(within.where(ImagingSeries.uid == ImagingInstance.series, test).correlate(ImagingInstance))
 
 
 def _archived() -> ColumnElement[bool]:
@@ -219,30 +249,54 @@ def _bytes_exist(level: Level) -> ColumnElement[bool]:
     return exists(inside.where(ImagingSeries.study == ImagingStudy.uid, _archived()).correlate(ImagingStudy))
 
 
-def _condition(match: Match) -> ColumnElement[bool]:
+def _condition(level: Level, match: Match) -> ColumnElement[bool]:
     if match.keyword == MODALITIES:
-        return exists(
-            select(1)
-            .select_from(ImagingSeries)
-            .where(ImagingSeries.study == ImagingStudy.uid, ImagingSeries.modality.in_(match.texts))
-            .correlate(ImagingStudy)
-        )
-    return _tested(COLUMNS[match.keyword][1], match)
+        series = select(1).select_from(ImagingSeries)
+        series = series.where(ImagingSeries.study == ImagingStudy.uid, ImagingSeries.modality.in_(match.texts))
+        return _of_study(level, exists(series.correlate(ImagingStudy)))
+    at, column = COLUMNS[match.keyword]
+    test = _tested(column, match)
+    if match.keyword == "PatientSex":
+        test = exists(select(1).where(Individual.accession == ImagingStudy.individual, test).correlate(ImagingStudy))
+    if at == level:
+        return test
+    if match.keyword in SELECTIVE:
+        return _below(level, at, test)
+    if at == "study":
+        return _of_study(level, test)
+    return exists(select(1).where(ImagingSeries.uid == ImagingInstance.series, test).correlate(ImagingInstance))
 
 
-def _tested(column: InstrumentedAttribute[Any], match: Match) -> ColumnElement[bool]:
+def _below(level: Level, at: Level, test: ColumnElement[bool]) -> ColumnElement[bool]:
+    """What lies below the few studies or series that meet the test: they are found first."""
+    series = select(ImagingSeries.uid)
+    if at == "study":
+        studies = select(ImagingStudy.uid).where(test)
+        if level == "series":
+            return ImagingSeries.study.in_(studies)
+        return ImagingInstance.series.in_(series.where(ImagingSeries.study.in_(studies)))
+    return ImagingInstance.series.in_(series.where(test))
+
+
+def _tested(column: Any, match: Match) -> ColumnElement[bool]:
     if match.days is not None:
         first, last = match.days
         bounds = [column >= first] if first else []
         return and_(column.is_not(None), *bounds, *([column <= last] if last else []))
-    if match.numbers:
-        return column.in_(match.numbers)
     if match.keyword == "PatientSex":
-        return column.in_([SEX[text] for text in match.texts if text in SEX])
+        return _among(column, [SEX[text] for text in match.texts if text in SEX])
+    if match.keyword in UNSELECTIVE:
+        column = _unindexed(column)
+    if match.numbers:
+        return _among(column, match.numbers)
     plain = [text for text in match.texts if not set(text) & set("*?")]
     patterns = [_pattern(text) for text in match.texts if set(text) & set("*?")]
     likes = [func.lower(column).like(pattern.lower(), escape="\\") for pattern in patterns]
     return or_(false(), *([column.in_(plain)] if plain else []), *likes)
+
+
+def _among(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+    return column.in_(values)
 
 
 def _pattern(text: str) -> str:

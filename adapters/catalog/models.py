@@ -90,7 +90,7 @@ class Individual(Base):
     sex: Mapped[str] = mapped_column(default="NCIT:C17998")
     record: Mapped[Attributes] = mapped_column(default=dict)
     link: Mapped[str | None] = mapped_column(index=True)
-    withdrawn_at: Mapped[dt.datetime | None]
+    withdrawn_at: Mapped[dt.datetime | None] = mapped_column(index=True)
 
 
 class Membership(Base):

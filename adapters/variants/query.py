@@ -84,6 +84,12 @@ class Criteria:
     gene: str | None = None
     aminoacid: str | None = None
 
+    @property
+    def by_place_alone(self) -> bool:
+        """Whether nothing but place and bases is asked for."""
+        narrower = (self.types, self.min_length, self.max_length, self.gene, self.aminoacid)
+        return all(value is None for value in narrower)
+
 
 def validate(query: VariantQuery) -> Criteria:
     """What a question means.

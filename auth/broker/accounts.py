@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from auth.broker import attempts
 from auth.broker.settings import PasswordSettings
-from auth.broker.tables import Account
+from auth.broker.tables import Account, FederatedIdentity
 from auth.tables import writing
 
 
@@ -65,6 +65,36 @@ def find(engine: Engine, sub: str) -> Account | None:
         return db.scalars(select(Account).where(Account.sub == sub, Account.disabled_at.is_(None))).first()
 
 
+def named(engine: Engine, name: str) -> Account | None:
+    """The account of a name, disabled or not."""
+    with Session(engine) as db:
+        return db.scalars(select(Account).where(Account.name == name)).first()
+
+
+def federated(engine: Engine, issuer: str, place: str, subject: str, display_name: str) -> Account | None:
+    """The account of who is ``subject`` at another OpenID provider, made at the first sign-in; None if it is disabled.
+
+    :param place: the provider's id here; with it the account's name is made.
+    :param display_name: as the provider tells it; renewed at each sign-in.
+    """
+    with Session(writing(engine), expire_on_commit=False) as db, db.begin():
+        found = db.get(FederatedIdentity, (issuer, subject), with_for_update=True)
+        account = db.get(Account, found.sub) if found is not None else None
+        if account is None:
+            account = Account(
+                sub=secrets.token_urlsafe(16),
+                name=f"{place}:{subject}",
+                display_name=display_name,
+                password_hash="",
+                created_at=int(time.time()),
+            )
+            db.add(account)
+            db.flush()
+            db.add(FederatedIdentity(issuer=issuer, subject=subject, sub=account.sub))
+        account.display_name = display_name
+    return account if account.disabled_at is None else None
+
+
 class SignIn:
     """Checks names and passwords, at the same cost whether the name exists or not."""
 
@@ -85,7 +115,7 @@ class SignIn:
             raise SignInRefused(locked=True)
         with Session(self._engine) as db:
             account = db.scalars(select(Account).where(Account.name == name, Account.disabled_at.is_(None))).first()
-        matches = self._matches(account.password_hash if account else self._nobody, password[:1024])
+        matches = self._matches((account and account.password_hash) or self._nobody, password[:1024])
         if account is None or not matches:
             attempts.failed(self._engine, key, now, self._settings.lock_after, self._settings.lock_seconds)
             raise SignInRefused(locked=False)

@@ -17,12 +17,15 @@ from auth.broker.collector import Collector
 from auth.broker.device import DeviceAuthorization, DeviceGrant
 from auth.broker.endpoints import Introspection, Revocation
 from auth.broker.exchange import ExchangeGrant
+from auth.broker.factor_pages import FactorPages
 from auth.broker.grants import CodeGrant, RefreshGrant, S256Challenge
 from auth.broker.identity import IdToken
 from auth.broker.pages import Pages
 from auth.broker.server import BrokerServer
 from auth.broker.settings import BrokerSettings
+from auth.broker.upstream_pages import UpstreamPages
 from auth.keys import KeyRing
+from auth.sealing import Seal
 from auth.sessions import Sessions
 from web.pages import create_pages
 
@@ -34,11 +37,13 @@ def create_broker(
     engine: Engine,
     keys: KeyRing,
     clock: Callable[[], int] = lambda: int(time.time()),
+    seal: Seal | None = None,
 ) -> Flask:
     """The broker as a WSGI application for the root of ``settings.public_url``, all but its key set.
 
     :param engine: database with the tables of ``auth.tables``, ``auth.sessions`` and ``auth.broker.tables``.
     :param clock: epoch seconds.
+    :param seal: keeps the secrets of second factors.
     """
     # The framework logs whole tokens at its lowest level.
     logging.getLogger("authlib").setLevel(logging.WARNING)
@@ -50,16 +55,20 @@ def create_broker(
         sessions=Sessions(engine, settings.lifetimes.session, clock),
         templates=HERE / "templates",
     )
-    server = _server(settings, engine, keys, clock)
+    server = _server(settings, engine, keys, clock, seal or Seal())
     protocol.register(app, server)
     pages = Pages(server)
     pages.register(app)
+    FactorPages(server, pages).register(app)
+    UpstreamPages(server, pages).register(app)
     Authorize(server, pages).register(app)
     return app
 
 
-def _server(settings: BrokerSettings, engine: Engine, keys: KeyRing, clock: Callable[[], int]) -> BrokerServer:
-    server = BrokerServer(settings, engine, keys, Collector(settings, keys, clock), clock)
+def _server(
+    settings: BrokerSettings, engine: Engine, keys: KeyRing, clock: Callable[[], int], seal: Seal
+) -> BrokerServer:
+    server = BrokerServer(settings, engine, keys, Collector(settings, keys, clock), clock, seal)
     identity = IdToken(server)
     server.register_grant(CodeGrant, [S256Challenge(required=True), identity])
     server.register_grant(RefreshGrant, [identity])

@@ -51,7 +51,22 @@ class Pages:
 
     def ask_to_sign_in(self, back: str, message: str = "", status: int = 200) -> tuple[str, int]:
         """The sign-in page; afterwards the browser goes to ``back``."""
-        return render_template("broker/sign_in.html", back=back, message=message), status
+        upstreams = list(self._server.upstreams.values())
+        return render_template("broker/sign_in.html", back=back, message=message, upstreams=upstreams), status
+
+    def ask_for_code(self, back: str, message: str = "", status: int = 200) -> tuple[str, int]:
+        """The page that asks for the code of the second factor."""
+        return render_template("broker/one_time_code.html", back=back, message=message), status
+
+    def enter(self, account: Account, back: str) -> Any:
+        """Sign a person in under a new session (row 52), and lead on to one of our own pages."""
+        renew_session({"sub": account.sub, "auth_time": self._server.clock()})
+        return redirect(request.script_root + self.own_page(back), 303)
+
+    @staticmethod
+    def own_page(back: str) -> str:
+        """``back`` if it is a page of this application that sign-in may lead to, else the account page."""
+        return back if back.startswith(RETURNS) else "/account"
 
     def ask_for_consent(
         self, client_id: str, scope: str, account: Account, action: str, *, device_code: str = ""
@@ -69,12 +84,10 @@ class Pages:
         )
 
     def sign_in(self) -> Any:
-        """Check name and password; on success under a new session (row 52)."""
+        """Check name and password; then, where the account has a second factor, ask for its code."""
         if request.method == "GET":
             return self.ask_to_sign_in("/account")
-        back = request.form.get("back", "")
-        if not back.startswith(RETURNS):
-            back = "/account"
+        back = self.own_page(request.form.get("back", ""))
         try:
             account = self._sign_in.check(
                 request.form.get("name", "").strip(), request.form.get("password", ""), self._server.clock()
@@ -82,8 +95,10 @@ class Pages:
         except SignInRefused as refused:
             text, status = LOCKED if refused.locked else WRONG
             return self.ask_to_sign_in(back, say(text), status)
-        renew_session({"sub": account.sub, "auth_time": self._server.clock()})
-        return redirect(request.script_root + back, 303)
+        if self._server.factors.has(account.sub):
+            renew_session({"pending": account.sub, "since": self._server.clock()})
+            return self.ask_for_code(back)
+        return self.enter(account, back)
 
     def sign_out(self) -> Any:
         """End the session."""
@@ -100,7 +115,9 @@ class Pages:
             for consent in self._consents.of(account.sub)
             if (client := self._server.query_client(consent.client_id)) is not None
         ]
-        return render_template("broker/account.html", account=account, given=given, names=NAMES)
+        second_factor = self._server.factors.has(account.sub)
+        page = "broker/account.html"
+        return render_template(page, account=account, given=given, names=NAMES, second_factor=second_factor)
 
     def withdraw(self) -> Any:
         """Take consent back; the client's tokens end at once."""

@@ -15,9 +15,12 @@ from werkzeug.datastructures import MultiDict
 from auth.broker.assertion import AssertionAuthentication, ClientKeys
 from auth.broker.clients import KEY_METHOD, Client
 from auth.broker.collector import Collector
+from auth.broker.second_factor import SecondFactors
 from auth.broker.settings import BrokerSettings
 from auth.broker.tokens import Tokens
+from auth.broker.upstream import upstreams
 from auth.keys import KeyRing
+from auth.sealing import Seal
 
 NO_STORE = {"Cache-Control": "no-cache, no-store", "Pragma": "no-cache"}
 SECRETS = frozenset({"client_secret", "client_assertion", "access_token", "refresh_token", "subject_token"})
@@ -89,6 +92,7 @@ class BrokerServer(AuthorizationServer):  # type: ignore[misc]
         keys: KeyRing,
         collector: Collector,
         clock: Callable[[], int],
+        seal: Seal,
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -97,6 +101,8 @@ class BrokerServer(AuthorizationServer):  # type: ignore[misc]
         self.collector = collector
         self.clock = clock
         self.tokens = Tokens(settings, engine, keys, clock)
+        self.factors = SecondFactors(engine, seal, settings.passwords)
+        self.upstreams = upstreams(settings, keys, clock)
         self._clients = {client.client_id: Client(client) for client in settings.clients}
         audiences = frozenset({settings.public_url, f"{settings.public_url}/token"})
         self.register_client_auth_method(KEY_METHOD, AssertionAuthentication(engine, ClientKeys(), audiences, clock))

@@ -66,6 +66,21 @@ class IssuerSettings(Strict):
         return given
 
 
+class UpstreamSettings(Strict):
+    """An OpenID provider at which people may sign in instead of with a local account.
+
+    Its answers come to ``public_url``/sign-in/``id``/callback, an address of its own. Without ``client_secret`` the
+    broker proves itself with its key (private_key_jwt): its key set is registered there.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    name: str
+    issuer: Url
+    client_id: str
+    client_secret: SecretStr | None = None
+    scopes: tuple[str, ...] = ("openid", "profile")
+
+
 class Lifetimes(Strict):
     """How long things live, in seconds."""
 
@@ -111,12 +126,16 @@ class BrokerSettings(ProcessSettings):
     audiences: dict[Identity, tuple[Identity, ...]] = Field(default_factory=dict)
     lifetimes: Lifetimes = Lifetimes()
     passwords: PasswordSettings = PasswordSettings()
+    upstreams: tuple[UpstreamSettings, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> BrokerSettings:
         ids = [client.client_id for client in self.clients]
         if doubled := {name for name in ids if ids.count(name) > 1}:
             raise ValueError(f"clients: client_id given twice: {', '.join(sorted(doubled))}")
+        for given in ([one.id for one in self.upstreams], [one.issuer for one in self.upstreams]):
+            if doubled := {name for name in given if given.count(name) > 1}:
+                raise ValueError(f"upstreams: given twice: {', '.join(sorted(doubled))}")
         known = {issuer.issuer for issuer in self.issuers}
         for member, issuers in self.audiences.items():
             if unknown := set(issuers) - known:

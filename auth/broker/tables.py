@@ -6,9 +6,12 @@ Times are epoch seconds.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Document = dict[str, Any]
 
 
 def digest(secret: str) -> str:
@@ -19,11 +22,14 @@ def digest(secret: str) -> str:
 class Base(DeclarativeBase):
     """Declarative base of the broker's tables."""
 
-    type_annotation_map = {int: BigInteger, str: String}  # noqa: RUF012 - SQLAlchemy reads this class attribute
+    type_annotation_map = {int: BigInteger, str: String, Document: JSON}  # noqa: RUF012 - SQLAlchemy reads this class attribute
 
 
 class Account(Base):
-    """A person who signs in here. ``sub`` is what every token says; it never changes and is never reused."""
+    """A person who signs in here. ``sub`` is what every token says; it never changes and is never reused.
+
+    ``password_hash`` is empty where the person signs in at another OpenID provider.
+    """
 
     __tablename__ = "account"
     sub: Mapped[str] = mapped_column(primary_key=True)
@@ -32,6 +38,25 @@ class Account(Base):
     password_hash: Mapped[str]
     created_at: Mapped[int]
     disabled_at: Mapped[int | None]
+
+
+class FederatedIdentity(Base):
+    """Who an account is at the OpenID provider where its person signs in."""
+
+    __tablename__ = "federated_identity"
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    sub: Mapped[str] = mapped_column(ForeignKey("account.sub"), index=True)
+
+
+class SecondFactor(Base):
+    """The secret of an account's one-time codes (RFC 6238), sealed; ``last_step`` is that of the last code taken."""
+
+    __tablename__ = "second_factor"
+    sub: Mapped[str] = mapped_column(ForeignKey("account.sub"), primary_key=True)
+    secret: Mapped[Document]
+    confirmed_at: Mapped[int | None]
+    last_step: Mapped[int]
 
 
 class Attempts(Base):

@@ -10,12 +10,21 @@ from pyroaring import BitMap
 
 from adapters.catalog.catalog import DatasetRecord
 from adapters.terms.bins import Bins
-from adapters.terms.filters import Listed
+from adapters.terms.filters import Listed, People
 from auth.caller import Caller
 from auth.policy import DatasetRule, Floor, Granularity, Policy, strictest
+from node.beacon.differences import told_alike
 from node.beacon.question import VARIANT, Members, Question, Search
 
 ORDER = {"boolean": 0, "count": 1, "record": 2}
+
+
+@dataclass(frozen=True)
+class Met:
+    """Who meets a question, and by data set what question that is."""
+
+    people: Members
+    questions: Mapping[str, Question]
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,7 @@ class Access:
     :param least: fewest carriers for a yes at a data set, where it is more than its floor says.
     :param closed: data sets that tell this caller nothing of genotypes without a sign-in.
     :param bins: on which filters by ages and numbers fall where records may not be seen; None: as they are.
+    :param apart: by how many people questions without genotypes must differ to be told apart; absent: by one.
     """
 
     granted: Mapping[str, Granularity]
@@ -35,6 +45,7 @@ class Access:
     least: Mapping[str, int] = field(default_factory=dict)
     closed: tuple[str, ...] = ()
     bins: Bins | None = None
+    apart: Mapping[str, int] = field(default_factory=dict)
 
     def returned(self, requested: str) -> str:
         """The granularity of the whole answer: the finest granted for any data set, never finer than requested."""
@@ -75,14 +86,20 @@ class Access:
         return self._strictest(counted).apply(sum(counted.values())) or 0
 
     def listed(self, members: Members) -> Listed:
-        """Whether a term that no ontology has may be known to exist, given the people who have it."""
+        """Whether a term that no ontology has may be known to exist, given the people who have it: of those who have
+        it in a data set, what is told is that data set's.
+        """
         exact = BitMap().union(*(of for d, of in members.items() if self._is_full(d)))
         limited = [d for d in members if not self._is_full(d)]
         others, floor = BitMap().union(*(members[d] for d in limited)), self._strictest(limited)
 
-        def listed(people: BitMap) -> bool:
-            known = len(people & others)
-            return bool(people & exact) or (known > 0 and floor.apply(known) is not None)
+        def listed(people: People) -> bool:
+            if isinstance(people, Mapping):
+                seen = BitMap().union(*(people[d] for d in people if self._is_full(d)))
+                hidden = BitMap().union(*(people[d] for d in people if not self._is_full(d)))
+            else:
+                seen, hidden = people & exact, people & others
+            return bool(seen) or (bool(hidden) and floor.apply(len(hidden)) is not None)
 
         return listed
 
@@ -96,14 +113,23 @@ class Access:
         filters = self.bins.coarse(question.filters)
         return question if filters == question.filters else replace(question, filters=filters)
 
-    def met(self, search: Search, question: Question, members: Members) -> Members:
-        """Who meets the question: exactly in full data sets, by whole bins in the others; see ``Search.met``."""
+    def met(self, search: Search, question: Question, members: Members) -> Met:
+        """Who meets the question: exactly in full data sets; in the others by whole bins, and without filters that
+        take few people away.
+
+        :raises adapters.terms.errors.FilterError: see :meth:`Search.met`.
+        """
         coarse = self.coarse(question)
         found = search.met(question, members, self.listed(members))
-        if coarse is question:
-            return found
         limited = {d: of for d, of in members.items() if not self._is_full(d)}
-        return found | search.met(coarse, limited, lambda _people: True)
+        if coarse is not question:
+            found |= search.met(coarse, limited, lambda _people: True)
+        answered = {dataset: coarse if dataset in limited else question for dataset in found}
+        if self.apart and not question.genotypes and limited:
+            about = {dataset: found[dataset] for dataset in limited}
+            for dataset, (asked, people) in told_alike(search, coarse, limited, about, self.apart).items():
+                answered[dataset], found[dataset] = asked, people
+        return Met(found, answered)
 
     def told(self, question: Question) -> dict[str, Any]:
         """What an answer says of itself: whether its numbers are exact, which filters were coarser than asked for,

@@ -43,7 +43,8 @@ def answer(
     :raises adapters.variants.query.InvalidVariantQuery: for a variant question without meaning.
     """
     question = search.resolved(question, members, access.listed(members))
-    people = access.met(search, question, members)
+    met = access.met(search, question, members)
+    people = met.people
     full = {dataset: people[dataset] for dataset in access.full() if dataset in people}
     records = page(search, engine, question, full, skip, limit) if full else Records()
     limited = {dataset: of for dataset, of in people.items() if dataset not in full}
@@ -53,18 +54,18 @@ def answer(
         return Answer(records.total, counts | _alleles(search, access, coarse, limited), records.results)
     shown = access.shown(limited)
     if question.entry_type in OWNED:
-        entries = _entries(search, coarse, shown)
+        entries = _entries(search, met.questions, shown)
         return Answer(records.total + access.sum_count(entries), counts | _told(access, entries), records.results)
     told = _told(access, {dataset: len(of) for dataset, of in shown.items()})
     return Answer(access.count(people), counts | told, records.results)
 
 
-def _entries(search: Search, question: Question, shown: Members) -> dict[str, int]:
-    """Data set → number of entries of the people shown; enough people stand behind each number."""
-    numbers = dict.fromkeys(shown, 0)
-    for entry in search.entries(question, shown) if shown else ():
-        numbers[entry.dataset] += 1
-    return numbers
+def _entries(search: Search, questions: Mapping[str, Question], shown: Members) -> dict[str, int]:
+    """Data set → number of entries of the people shown; enough people stand behind each number.
+
+    :param questions: what is answered of each data set.
+    """
+    return {dataset: sum(1 for _ in search.entries(questions[dataset], {dataset: of})) for dataset, of in shown.items()}
 
 
 def _told(access: Access, numbers: Mapping[str, int]) -> dict[str, int]:

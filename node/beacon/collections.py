@@ -9,6 +9,7 @@ from pyroaring import BitMap
 
 from adapters.catalog.catalog import CohortRecord, DatasetRecord
 from adapters.terms.vocabulary import COHORT, INDIVIDUAL
+from adapters.variants.query import VariantQuery, validate
 from node.beacon.access import Access
 from node.beacon.question import Members, Question, Search
 
@@ -44,6 +45,9 @@ def cohorts(
     if question.variant is None and not search.of_people(question):
         return named
     about, who = Question(INDIVIDUAL, question.filters, question.variant), members()
+    if not named:  # what has no meaning is refused all the same
+        _told(search, access, replace(about, variant=None), who)
+        validate(question.variant or VariantQuery())
     return [
         cohort
         for cohort in named
@@ -61,4 +65,4 @@ def _told(search: Search, access: Callable[[Question], Access], about: Question,
     """Those who meet a question about people, as far as the caller may know that they exist."""
     may = access(about)
     about = search.resolved(about, who, may.listed(who))
-    return may.shown(may.met(search, about, who))
+    return may.shown(may.met(search, about, who).people)

@@ -63,7 +63,7 @@ class Guard:
         :param members: the people who exist, by data set.
         :raises auth.budget.BudgetExhausted: if a budget does not pay for it; then nothing is charged.
         """
-        access = replace(access, floors=self.protections.floors(), bins=self.bins)
+        access = replace(access, floors=self.protections.floors(), bins=self.bins, apart=self.apart(access))
         limited = [dataset for dataset, granularity in access.granted.items() if granularity != "record"]
         if asked is None or not limited:
             return access
@@ -75,6 +75,11 @@ class Guard:
         charges = self._charges(asked, access, released, sizes)
         self.budgets.debit(person(caller), organisation(caller, int(self.clock())), charges)
         return access
+
+    def apart(self, access: Access) -> Mapping[str, int]:
+        """By how many people questions about each data set must differ to be told apart."""
+        apart = {dataset: self.protections[dataset].apart for dataset in access.granted}
+        return {dataset: number for dataset, number in apart.items() if number > 1}
 
     def _anonymous(
         self, asked: Asked, access: Access, released: Mapping[str, Released], sizes: Mapping[str, int]

@@ -103,8 +103,8 @@ class Meeting:
         members = self._members(datasets)
         access = decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
         if self._guard is not None:
-            access = replace(access, bins=self._guard.bins)
-        found = access.met(self._search, question, members)
+            access = replace(access, bins=self._guard.bins, apart=self._guard.apart(access))
+        found = access.met(self._search, question, members).people
         everyone = BitMap().union(*found.values())
         met = []
         for row in self._search.rows(everyone):

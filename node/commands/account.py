@@ -39,3 +39,27 @@ def create(
         except accounts.AccountError as error:
             fail(str(error), 1)
     typer.echo(subject)
+
+
+@account.command("second-factor")
+def second_factor(
+    name: Annotated[str, typer.Argument(help="what the person signs in with")],
+    config: Config,
+    remove: Annotated[bool, typer.Option("--remove", help="sign-in asks for no code any more")] = False,
+) -> None:
+    """Say whether sign-in asks for a one-time code, or remove that for somebody whose phone is lost."""
+    from auth.broker import accounts
+    from auth.broker.second_factor import SecondFactors
+    from node.keys import seal
+
+    given = settings(config)
+    if not isinstance(given, BrokerSettings):
+        fail(f"{config}: key 'kind': this command is for a broker, not for a {given.kind}")
+    with database(given) as engine:
+        found = accounts.named(engine, name)
+        if found is None:
+            fail(f"account {name}: there is none", 1)
+        factors = SecondFactors(engine, seal(given), given.passwords)
+        if remove:
+            factors.remove(found.sub)
+        typer.echo("asked" if factors.has(found.sub) else "not asked")

@@ -14,6 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from node.delivery import CACHE, Delivered
 
+AT_ONCE = 1 << 20  # bytes of one part that are read where they are found: handing them over piece by piece costs more
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -47,10 +49,23 @@ def related(parts: Iterable[Part], media_type: str, *, only: Part | None = None)
     headers = {"Content-Type": kind, "Cache-Control": CACHE, "Vary": "Accept"}
     if only is not None:
         parts = [only]
+        if only.size is not None and only.size <= AT_ONCE:
+            return Response(b"".join(_stream(parts, boundary)), headers=headers)
         if only.size is not None:
             length = len(_head(only, boundary)) + only.size + len(_end(boundary))
             headers["Content-Length"] = str(length)
     return Streamed(_stream(parts, boundary), headers=headers)
+
+
+def alone(part: Part) -> Response:
+    """One part as the whole answer."""
+    headers = {"Cache-Control": CACHE, "Vary": "Accept"}
+    if part.size is None:
+        return Streamed(part.content(), headers=headers, media_type=part.media_type)
+    if part.size <= AT_ONCE:
+        return Response(b"".join(part.content()), headers=headers, media_type=part.media_type)
+    headers["Content-Length"] = str(part.size)
+    return Streamed(part.content(), headers=headers, media_type=part.media_type)
 
 
 def _stream(parts: Iterable[Part], boundary: str) -> Iterator[bytes]:

@@ -9,11 +9,10 @@ from starlette.responses import Response
 
 from adapters.catalog.images import Held
 from adapters.dicom.pictures import can_decode
-from node.delivery import CACHE
 from node.dicomweb import accept
 from node.dicomweb.accept import DICOM, EXPLICIT, PARTS, ZIP, Accepted
 from node.dicomweb.objects import Objects, fits, may_be_explicit
-from node.dicomweb.parts import Part, Streamed, related, zipped
+from node.dicomweb.parts import Part, alone, related, zipped
 from web.errors import Failure
 
 OFFERED = (f'{PARTS}; type="{DICOM}"', ZIP)
@@ -46,9 +45,7 @@ class Retrieval:
                 part = self._part(held, one)
                 if one.multipart or one.type == accept.ANYTHING:
                     return related((), DICOM, only=part)
-                length = {} if part.size is None else {"Content-Length": str(part.size)}
-                headers = {"Cache-Control": CACHE, "Vary": "Accept", **length}
-                return Streamed(part.content(), headers=headers, media_type=part.media_type)
+                return alone(part)
         raise accept.refused([*OFFERED[:1], DICOM])
 
     def _agree(self, objects: Iterable[Held], wanted: Accepted) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from web.errors import Failure
 from web.request import header
 
 RETRY_SECONDS = 3600
+AT_ONCE = 16  # files of a bulk call whose stores are asked at the same time
 
 Body = dict[str, Any]
 Answer = tuple[Body | None, int, dict[str, str]] | Body
@@ -131,7 +133,10 @@ class Drs:
                     raise Failure(202, f"{id} comes from tape")
                 return {"drs_object_id": id, "drs_access_id": access_id, "url": url}
 
-            return bulk.answered("resolved_drs_object_access_urls", wanted, lambda item: item[0], one)
+            for dataset in {named.dataset.accession: named.dataset for named in found.values()}.values():
+                may(dataset)  # decided once, before many threads ask
+            with ThreadPoolExecutor(AT_ONCE) as threads:
+                return bulk.answered("resolved_drs_object_access_urls", wanted, lambda item: item[0], one, threads.map)
 
         return await anyio.to_thread.run_sync(answer)
 

@@ -117,6 +117,13 @@ async def test_malformed_header(house: House, header: str) -> None:
         await house.clearinghouse.bearer(header)
 
 
+@pytest.mark.parametrize("scheme", ["DPoP", "Basic", "Token", "Bear", ""])
+async def test_ATTACKS_56_a_good_token_under_another_scheme(house: House, scheme: str) -> None:
+    with pytest.raises(InvalidToken):
+        await house.clearinghouse.bearer(house.token().replace("Bearer", scheme, 1))
+    assert house.asked(USERINFO) == 0
+
+
 async def test_a_token_for_this_member_is_accepted(house: House) -> None:
     for audience in (MEMBER, [MEMBER, "gateway"], "portal", None):
         assert (await house.clearinghouse.bearer(house.token(aud=audience, jti=str(audience)))).subject == "alice"

@@ -124,6 +124,22 @@ def test_ATTACKS_31_patterns_are_matched_in_bounded_time() -> None:
     assert time.perf_counter() - started < 1
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [None, {}, "x", [], 7, [{"type": "T", "by": "const:so"}], ["x"], [[], None], [[{"type": "T"}] * 101], [[{}]] * 101],
+)
+def test_ATTACKS_26_conditions_of_wrong_form_are_told(wanted: Any) -> None:
+    with pytest.raises(conditions.InvalidConditions):
+        conditions.parse(wanted)
+
+
+def test_ATTACKS_31_long_patterns_and_values_never_match() -> None:
+    assert conditions.glob("a" * 1024, "a" * 1024)
+    assert not conditions.glob("a" * 1025, "a" * 1025)
+    assert conditions.glob("*", "a" * 4096)
+    assert not conditions.glob("*", "a" * 4097)
+
+
 def test_ATTACKS_31_a_question_mark_is_one_character_of_any_plane() -> None:
     assert conditions.glob("?", "\U0001f600")
     assert conditions.glob("?", "\n")

@@ -131,6 +131,9 @@ class Hostile:
         body = gzip.compress(json.dumps({"keys": [], "pad": "x" * 5_000_000}).encode())
         return web.Response(body=body, headers={"Content-Encoding": "gzip"})
 
+    async def labelled(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(body=json.dumps(keys_of(KEY)).encode(), headers={"Content-Encoding": "gzip"})
+
     async def slow(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -179,7 +182,7 @@ async def test_a_good_server_is_read(hostile: Hostile, http: JsonGet) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["redirect", "large", "endless", "bomb", "slow", "broken", "html", "twice", "array", "gone"]
+    "path", ["redirect", "large", "endless", "bomb", "labelled", "slow", "broken", "html", "twice", "array", "gone"]
 )
 async def test_ATTACKS_15_18_hostile_answers_give_no_keys(hostile: Hostile, http: JsonGet, path: str) -> None:
     url = f"{hostile.base}/{path}" if path != "gone" else "http://127.0.0.1:9/gone"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auth import jose, passport
+from auth import identities, jose, passport
 from auth.errors import InvalidToken, TokenTooLarge
 from auth.trust import Broker, Trust, TrustEntry, jku
 from tests.auth.world import A_BROKER, B_FOREIGN, BROKER, FOREIGN, LINKER, MEMBER, NOW, STRANGER, World, link
@@ -231,6 +231,12 @@ def test_ATTACKS_20_to_23_not_combined(world: World, changes: dict[str, Any]) ->
         forged = link(world, changes.pop("said_value"), sub="x", **changes)
     grant = world.visa(FOREIGN, sub="bob", **FOREIGN_GRANT)
     assert not [visa for visa in world.effective(grant, forged) if visa.type == "ControlledAccessGrants"]
+
+
+@pytest.mark.parametrize("value", ["a,b,c", "a", ",b", "a,", "", "a,b;", "a,b;c", ";a,b", "a%ff,b", "a,%ff"])
+def test_ATTACKS_21_one_pair_of_wrong_form_spoils_the_link(value: str) -> None:
+    assert identities.links("a%2Cb,https%3A%2F%2Fi.example") == {("a,b", "https://i.example")}
+    assert identities.links(value) == frozenset()
 
 
 def test_ATTACKS_20_chain_through_an_untrusted_link_is_broken(world: World) -> None:

@@ -95,6 +95,13 @@ def test_ATTACKS_17_34_37_38_denied(caller: Caller, authenticate: bool) -> None:
     assert decision.reason
 
 
+@pytest.mark.parametrize("rule", [CONTROLLED, PROTECTED, REGISTERED])
+def test_who_is_nobody_is_asked_to_sign_in(rule: DatasetRule) -> None:
+    assert decide(ANONYMOUS, rule) == Decision(False, "sign_in_required", authenticate=True)
+    visas_without_a_person = replace(person("alice", grant()), subject=None)
+    assert decide(visas_without_a_person, rule).reason == "sign_in_required"
+
+
 @pytest.mark.parametrize(
     "rule", [replace(CONTROLLED, dac=None), replace(CONTROLLED, tier="secret"), replace(CONTROLLED, tier="")]
 )

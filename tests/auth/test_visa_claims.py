@@ -214,6 +214,15 @@ def test_CLH_04_registered_access_ends_with_the_first_of_its_two_visas() -> None
     assert Policy(MEMBER, lambda jtis: jtis).fetch(person("alice", terms, status), rule, NOW).expires == NOW + 50
 
 
+@pytest.mark.parametrize("source", ["dac", "urn:dac:1", "ftp://dac.example/1", "https://", "//dac.example"])
+def test_VIS_05_ATTACKS_37_a_source_that_is_no_url_counts_for_nothing_even_where_it_is_named(
+    world: World, source: str
+) -> None:
+    entry = TrustEntry(FOREIGN, f"{FOREIGN}/.well-known/jwks.json", (source,), (), ("ResearcherStatus",))
+    world.trust = Trust.of((Broker(BROKER),), (entry,))
+    assert not foreign(world, said_source=source)
+
+
 OTHER_GRANTS: dict[str, dict[str, Any]] = {
     "type": {"said_type": "ResearcherStatus"},
     "value": {"said_value": f"{MEMBER}/datasets/HRA000002"},

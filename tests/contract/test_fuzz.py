@@ -1,4 +1,4 @@
-"""schemathesis over the contracts of DRS and htsget: no 5xx, no answer that the contract does not document."""
+"""schemathesis over the contracts of DRS, htsget and Beacon: no 5xx, no answer that the contract does not document."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from adapters.catalog.engine import connect
 from tests.adapters.reads.files import make_bam, make_vcf
 from tests.contract.drs_catalog import RUN, fill
 from tests.node import drs_node
+from tests.node.beacon.conftest import beacon_application
+from tests.node.beacon.world import generate, write
 from tests.node.family import Holders, researcher
 from tests.node.htsget_node import Node
 from tests.support import served
@@ -51,6 +53,16 @@ def htsget(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseSchema]:
         yield schemathesis.openapi.from_url(f"{url}/docs/contracts/htsget.yaml")
 
 
+@pytest.fixture(scope="module")
+def beacon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BaseSchema]:
+    folder = tmp_path_factory.mktemp("fuzz")
+    engine = connect(f"sqlite:///{folder}/catalog.db")
+    write(engine, WORLD, folder)
+    with served(beacon_application(engine)) as url:
+        yield schemathesis.openapi.from_url(f"{url}/docs/contracts/beacon.yaml")
+    engine.dispose()
+
+
 def operations(contract: str) -> list[tuple[str, str]]:
     """(method, path) of every operation."""
     methods = ("get", "post", "options")
@@ -59,13 +71,13 @@ def operations(contract: str) -> list[tuple[str, str]]:
     ]
 
 
-def fuzz(schema: BaseSchema, method: str, path: str, known: dict[str, str]) -> None:
+def fuzz(schema: BaseSchema, method: str, path: str, known: dict[str, str], examples: int = EXAMPLES) -> None:
     """Random requests by the contract, half of them about things that exist."""
     operation = schema[path][method]
 
     @given(case=operation.as_strategy())
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         deadline=None,
         derandomize=True,
         database=None,
@@ -90,3 +102,44 @@ def test_drs(drs: BaseSchema, method: str, path: str, known: dict[str, str]) -> 
 @pytest.mark.parametrize(("method", "path"), operations("htsget"))
 def test_htsget(htsget: BaseSchema, method: str, path: str) -> None:
     fuzz(htsget, method, path, {"id": "bam-1" if "reads" in path else "vcf-1"})
+
+
+WORLD = generate(seed=4, people=30)
+SPECIMEN = next(s for s in WORLD.specimens if s.dataset == "HRA000001" and s.analyses)
+SERIES = next(s for s in WORLD.series if s.dataset == "HRA000001")
+OF_ENTRIES = {
+    "datasets": "HRA000001",
+    "cohorts": "half-of-HRA000001",
+    "individuals": SPECIMEN.person,
+    "biosamples": SPECIMEN.accession,
+    "runs": next(iter(SPECIMEN.runs)),
+    "analyses": next(iter(SPECIMEN.analyses)),
+    "g_variants": "GRCh38:22:{}:{}:{}".format(*WORLD.variants[0]),
+    "imaging_studies": SERIES.study,
+    "imaging_series": SERIES.uid,
+    "schemas": "imagingStudy",
+}
+# The operations of entries are one and the same: some in every run, all of them in ``make prove``.
+SOME = ("/individuals", "/datasets/{id}/g_variants", "/biosamples/{id}", "/cohorts", "/imaging_series")
+
+
+def _of_beacon(method: str, path: str) -> bool:
+    return path in SOME or (method, path) not in _entries()
+
+
+def _entries() -> list[tuple[str, str]]:
+    return [one for one in operations("beacon") if one[1].split("/")[1] in OF_ENTRIES and "terms" not in one[1]]
+
+
+@pytest.mark.parametrize(("method", "path"), [one for one in operations("beacon") if _of_beacon(*one)])
+def test_beacon(beacon: BaseSchema, method: str, path: str) -> None:
+    known = OF_ENTRIES.get(path.split("/")[1], "")
+    fuzz(beacon, method, path, {"id": known, "name": known}, 6)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("method", "path"), operations("beacon"))
+def test_beacon_every_operation(beacon: BaseSchema, method: str, path: str) -> None:
+    known = OF_ENTRIES.get(path.split("/")[1], "")
+    fuzz(beacon, method, path, {"id": known, "name": known})

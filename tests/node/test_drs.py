@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from sqlalchemy import Engine, update
 
 from adapters.catalog.engine import writing
 from adapters.catalog.models import File
+from adapters.store.local import LocalStore
+from adapters.store.protocol import Stat, StoreUnavailable
 from node.drs import bulk
 from tests.node.drs_node import DRS, Grants, application
 from tests.node.family import ABSENT, CONTENT, PUBLIC_URL, Holders, build, researcher
@@ -129,6 +132,27 @@ async def test_DRS_09_35_bulk_access_leaves_a_refused_file_unresolved(client: ht
     assert answer["unresolved_drs_objects"] == [{"error_code": 401, "object_ids": ["HRR000002-01"]}]
     url = answer["resolved_drs_object_access_urls"][0]["url"]
     assert (await client.get(url)).content == CONTENT["HRR000001-01"]
+
+
+async def test_DRS_09_35_stores_are_asked_at_once_and_a_silent_one_fails_its_files_only(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(8, timeout=20)
+    found = LocalStore.found
+
+    def waiting(store: LocalStore, key: str) -> tuple[Path, Stat]:
+        together.wait()  # goes on when eight wait
+        if key.startswith("HRR000003"):
+            raise StoreUnavailable("no answer")
+        return found(store, key)
+
+    monkeypatch.setattr(LocalStore, "found", waiting)
+    ids = [*["HRR000001-01"] * 7, "HRR000003-01"]
+    wanted = {"bulk_object_access_ids": [{"bulk_object_id": id, "bulk_access_ids": ["https"]} for id in ids]}
+    headers = {"Authorization": "Bearer three"}
+    answer = (await client.post(f"{DRS}/objects/access", json=wanted, headers=headers)).json()
+    assert answer["summary"] == {"requested": 8, "resolved": 7, "unresolved": 1}
+    assert answer["unresolved_drs_objects"] == [{"error_code": 503, "object_ids": ["HRR000003-01"]}]
 
 
 async def test_DRS_36_a_bulk_request_above_the_limit_is_413(

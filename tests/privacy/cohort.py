@@ -27,9 +27,12 @@ from migrations.schema import upgrade
 
 DATASET, REFERENCE = "HRA000001", "HRA000009"
 CONTIG = "1"
-SPACING = 25_000  # bases between haplotypes, so that each is in a block of its own
+SPACING = 20_000  # bases between haplotypes, so that each is in a block of its own
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 DAY = dt.date(2026, 1, 2)
+TERMS = tuple(f"HP:00{number:05}" for number in range(1, 9))
+USUAL = "HP:0000099"  # nearly everybody has it
+BMI = "LOINC:39156-5"
 EMPTY = (
     "anchor", "reach", "genes", "aminoacids", "allele_count", "allele_number", "carrier_count", "carriers",
     "homozygotes", "single", "uncalled",
@@ -118,20 +121,17 @@ def write(engine: Engine, cohort: Cohort, *, tier: str = "controlled") -> None:
 
 
 def record(number: int) -> dict[str, Any]:
-    """Age at onset in months, a measure, and terms, all different from one person to the next and easy to know."""
+    """What is known of a person: an age to the day, sex, a measure, and terms."""
     dice = np.random.default_rng(number)
-    months, bmi = int(dice.integers(20 * 12, 80 * 12)), round(float(dice.uniform(17, 38)), 2)
-    terms = [f"HP:00{term:05}" for term in range(1, 9) if dice.random() < 0.4]
+    years, months, day, bmi = dice.integers(20, 80), dice.integers(12), dice.integers(30), dice.uniform(17, 38)
+    terms = [term for term in TERMS if dice.random() < 0.4] + [USUAL] * (dice.random() < 0.98)
+    disease = {"diseaseCode": {"id": "MONDO:0005148"}, "ageOfOnset": {"iso8601duration": f"P{years}Y{months}M{day}D"}}
+    measure = {"value": round(float(bmi), 2), "unit": {"id": "UCUM:kg/m2"}}
     return {
         "sex": {"id": ("NCIT:C16576", "NCIT:C20197")[number % 2]},
-        "diseases": [
-            {
-                "diseaseCode": {"id": "MONDO:0005148"},
-                "ageOfOnset": {"iso8601duration": f"P{months // 12}Y{months % 12}M"},
-            }
-        ],
+        "diseases": [disease],
         "phenotypicFeatures": [{"featureType": {"id": term}} for term in terms],
-        "measures": [{"assayCode": {"id": "LOINC:39156-5"}, "measurementValue": {"value": bmi, "unit": {"id": "x"}}}],
+        "measures": [{"assayCode": {"id": BMI}, "measurementValue": measure}],
     }
 
 

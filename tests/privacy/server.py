@@ -52,7 +52,7 @@ PROTECTED: dict[str, Any] = {"floor": {}, "privacy": {"references": [REFERENCE]}
 
 OPEN: dict[str, Any] = {
     "floor": {"minimum": 1, "round_to": 1},
-    "privacy": {"budget": "none", "bins": "none", "public": {"genotypes": "count"}, "references": [REFERENCE]},
+    "privacy": {"budget": "none", "bins": "none", "apart": 1, "public": {"genotypes": "count"}},
 }
 """Everything switched off: anybody learns exact numbers."""
 

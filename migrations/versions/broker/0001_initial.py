@@ -283,6 +283,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sub", "client_id"),
     )
     op.create_table(
+        "federated_identity",
+        sa.Column("issuer", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("sub", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["sub"],
+            ["account.sub"],
+        ),
+        sa.PrimaryKeyConstraint("issuer", "subject"),
+    )
+    op.create_index(op.f("ix_federated_identity_sub"), "federated_identity", ["sub"], unique=False)
+    op.create_table(
+        "second_factor",
+        sa.Column("sub", sa.String(), nullable=False),
+        sa.Column("secret", sa.JSON(), nullable=False),
+        sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["sub"],
+            ["account.sub"],
+        ),
+        sa.PrimaryKeyConstraint("sub"),
+    )
+    op.create_table(
         "token_family",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("client_id", sa.String(), nullable=False),
@@ -386,6 +410,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_access_token_family"), table_name="access_token")
     op.drop_index(op.f("ix_access_token_expires_at"), table_name="access_token")
     op.drop_table("access_token")
+    op.drop_table("second_factor")
+    op.drop_index(op.f("ix_federated_identity_sub"), table_name="federated_identity")
+    op.drop_table("federated_identity")
     op.drop_index(op.f("ix_token_family_sub"), table_name="token_family")
     op.drop_index(op.f("ix_token_family_client_id"), table_name="token_family")
     op.drop_table("token_family")

@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("ordinal"),
     )
     op.create_index(op.f("ix_individual_link"), "individual", ["link"], unique=False)
+    op.create_index(op.f("ix_individual_withdrawn_at"), "individual", ["withdrawn_at"], unique=False)
     op.create_table(
         "biosample",
         sa.Column("accession", sa.String(), nullable=False),
@@ -985,6 +986,7 @@ def downgrade() -> None:
     op.drop_table("cohort")
     op.drop_table("dataset")
     op.drop_table("biosample")
+    op.drop_index(op.f("ix_individual_withdrawn_at"), table_name="individual")
     op.drop_index(op.f("ix_individual_link"), table_name="individual")
     op.drop_table("individual")
     op.drop_table("bioproject")

@@ -15,7 +15,7 @@ from node.demo.configuration import MEMBERS
 from node.demo.directory import atomic_write
 from node.demo.made.archive import Archived, MadeArchive, md5
 from node.demo.made.people import RARE, TERMS, Person
-from node.demo.made.plan import DATASETS, PlannedDataset
+from node.demo.made.plan import DATASETS, SAMPLED, SEQUENCED, PlannedDataset
 from node.demo.submission import Document, Holdings, Submission, Variants, write_mapping, write_table
 from node.demo.workbook import ReadFile, WorkbookRun, write_workbook
 
@@ -86,7 +86,7 @@ def _documents(
         write_workbook(folder / "submission.xlsx", planned.project, _workbook_runs(files, root))
         yield Document("workbook", folder / "submission.xlsx")
     elif planned.member == "gsa-human":
-        write_beacon_lists(folder, cohort, files)
+        write_beacon_lists(folder, planned, cohort, files)
         yield Document("beacon", folder, write_mapping(folder, ((p.name, p.accession, "") for p in cohort)))
         yield Document("manifest", write_manifest(folder, files, root))
     elif planned.member == "omix":
@@ -122,28 +122,52 @@ def _read_file(file: Archived, root: Path) -> ReadFile:
     return ReadFile(path.name, md5(path), path.stat().st_size)
 
 
-def write_beacon_lists(folder: Path, cohort: Sequence[Person], files: Sequence[Archived]) -> None:
-    """Write ``individuals.json``, ``biosamples.json`` and ``runs.json``; a pooled file is of no run of one person."""
+def write_beacon_lists(
+    folder: Path, planned: PlannedDataset, cohort: Sequence[Person], files: Sequence[Archived]
+) -> None:
+    """Write ``individuals.json`` and the lists of what belongs to them; a pooled file is of no run of one person."""
     single = {file.run: file for file in files if len(file.about) == 1 and file.run}
+    named = {"id": planned.accession.lower(), "name": planned.title, "cohortType": "study-defined"}
     lists: dict[str, list[dict[str, Any]]] = {
         "individuals": [{"id": person.name, **person.record} for person in cohort],
-        "biosamples": [{"id": person.name, "individualId": person.name} for person in cohort],
-        "runs": [
-            {
-                "id": run,
-                "biosampleId": file.about[0].name,
-                "individualId": file.about[0].name,
-                "platformModel": {"id": "OBI:0002630", "label": "Illumina NovaSeq 6000"},
-                "libraryStrategy": "WGS",
-                "librarySource": {"id": "GENEPIO:0001966", "label": "genomic source"},
-                "librarySelection": "RANDOM",
-                "libraryLayout": "PAIRED",
-            }
-            for run, file in single.items()
-        ],
+        "biosamples": [_biosample(person) for person in cohort],
+        "runs": [_run(run, file.about[0]) for run, file in single.items()],
+        "analyses": [_analysis(file.run) for file in files if file.kind in ("bam", "cram") and file.run in single],
+        "cohorts": [named],
     }
     for name, records in lists.items():
         atomic_write(folder / f"{name}.json", json.dumps(records, ensure_ascii=False, indent=1).encode())
+
+
+def _biosample(person: Person) -> dict[str, Any]:
+    return {
+        "id": person.name,
+        "individualId": person.name,
+        "sampleOriginType": {"id": "UBERON:0000178", "label": "blood"},
+        "biosampleStatus": {"id": "EFO:0009654", "label": "reference sample"},
+        "collectionDate": SAMPLED.isoformat(),
+        "collectionMoment": f"P{person.age}Y",
+    }
+
+
+def _run(run: str, person: Person) -> dict[str, Any]:
+    return {
+        "id": run,
+        "biosampleId": person.name,
+        "individualId": person.name,
+        "runDate": SEQUENCED.isoformat(),
+        "platform": "Illumina",
+        "platformModel": {"id": "OBI:0002630", "label": "Illumina NovaSeq 6000"},
+        "libraryStrategy": "WGS",
+        "librarySource": {"id": "GENEPIO:0001966", "label": "genomic source"},
+        "librarySelection": "RANDOM",
+        "libraryLayout": "PAIRED",
+    }
+
+
+def _analysis(run: str) -> dict[str, Any]:
+    about = {"pipelineName": "alignment to GRCh38", "aligner": "made by construction"}
+    return {"id": f"{run}-alignment", "runId": run, "analysisDate": SEQUENCED.isoformat(), **about}
 
 
 def write_manifest(folder: Path, files: Sequence[Archived], root: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 SEED = 20250915
 RELEASED = dt.date(2025, 9, 15)
+SAMPLED, SEQUENCED = dt.date(2024, 3, 1), dt.date(2024, 6, 1)
 FUTURE = dt.date(2099, 1, 1)
 WITHDRAWN_AT = dt.datetime(2025, 12, 1, tzinfo=dt.UTC)
 PROJECT = "PRJCA900001"

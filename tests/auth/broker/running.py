@@ -132,7 +132,7 @@ class Member:
         import json
 
         answer: dict[str, Any] = {"ga4gh_passport_v1": self.visas}
-        if environ["PATH_INFO"] == "/.well-known/jwks.json":
+        if environ["PATH_INFO"] in ("/.well-known/jwks.json", "/jwks"):
             self.key_requests += 1
             answer = {"keys": [self.key.public_jwk()]}
         else:

@@ -109,7 +109,10 @@ def test_row_51_mixed_up_answers(answer: dict[str, str]) -> None:
         attempt.code(given, "ISSUER")
 
 
-@pytest.mark.parametrize("metadata", [{"issuer": "https://evil.example"}, {}, [], "x"])
+EVIL = {"issuer": "https://evil.example", "token_endpoint": "https://evil.example/token"}
+
+
+@pytest.mark.parametrize("metadata", [EVIL, {**EVIL, "issuer": None}, {}, [], "x"])
 def test_discovery_of_another_issuer(liar: Liar, metadata: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liar, "metadata", metadata)
     with pytest.raises(SignInFailed):

@@ -41,7 +41,7 @@ def everything(found: list[Specimen]) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("kind", ["biosamples", "runs", "analyses"])
-async def test_BEA_08_11_12_13_all_entries_of_a_member_and_of_a_data_set(served: Served, kind: str) -> None:
+async def test_BEA_08_11_to_13_all_entries_of_a_member_and_of_a_data_set(served: Served, kind: str) -> None:
     expected = {d: everything(specimens(served.world, d))[kind] for d in (OPEN, "HRA000002")}
     shown = await ids(served, f"/{kind}", "two")
     assert {d: shown[d] for d in expected} == expected

@@ -150,6 +150,30 @@ async def test_BEA_30_an_entry_type_may_answer_narrowed_questions_only(member_en
             assert (await client.get(f"{BASE}/{path}")).status_code == 200, path
 
 
+@pytest.mark.parametrize("similarity", ["high", "medium", "low", "very", 3])
+async def test_BEA_36_similarity_other_than_exact_is_refused_not_ignored(served: Served, similarity: Any) -> None:
+    exact = await served.post("/individuals", filters=[{"id": "HP:0001626", "similarity": "exact"}])
+    assert exact == await served.post("/individuals", filters=[{"id": "HP:0001626"}])
+    asked = {"filters": [{"id": "HP:0001626", "similarity": similarity}]}
+    response = await served.post_raw("/individuals", None, {"meta": {"apiVersion": "v2.1.1"}, "query": asked})
+    assert response.status_code == 400
+    assert "similarity" in response.json()["error"]["errorMessage"]
+
+
+async def test_BEA_38_custom_filters_are_listed_and_mean_what_they_say(served: Served) -> None:
+    listed = (await served.get("/filtering_terms")).json()["response"]["filteringTerms"]
+    custom = {term["id"] for term in listed if term["type"] == "custom"}
+    assert custom == {"imaging:cross-sectional", "imaging:radiograph"}
+    by_get = (await served.get("/imaging_series", filters="imaging:cross-sectional", limit=0)).json()
+    shown = {record["id"] for one in by_get["response"]["resultSets"] for record in one["results"]}
+    people = {p.accession for p in served.world.people if not p.withdrawn}
+    assert shown == {
+        s.uid
+        for s in served.world.series
+        if s.dataset == "HRA000001" and s.person in people and s.modality in ("CT", "MR")
+    }
+
+
 async def test_BEA_39_filters_are_echoed_as_strings(served: Served) -> None:
     filters = [{"id": "HP:0001626"}, {"id": "ageOfOnset", "operator": ">", "value": "P40Y"}]
     summary = (await served.post("/individuals", filters=filters))["meta"]["receivedRequestSummary"]
@@ -210,6 +234,9 @@ BAD_GET = [
     ("/individuals", {"filters": "ageOfOnset:>old"}, "ISO 8601"),
     ("/individuals", {"filters": f"{BMI}:>heavy"}, "not a number"),
     ("/individuals", {"filters": "sex:>NCIT:C16576"}, "allowed: = !"),
+    ("/cohorts/unknown", {"filters": "HP:9999999"}, "HP:9999999"),
+    ("/cohorts/unknown", {"geneId": "no gene!"}, "geneId"),
+    ("/datasets/unknown", {"filters": "HP:9999999"}, "HP:9999999"),
     ("/individuals", {"filter": "HP:0001626"}, "'filter' is unknown"),
     ("/individuals", {"limit": "-1"}, "-1"),
     ("/individuals", {"limit": "ten"}, "ten"),

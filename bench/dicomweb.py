@@ -1,0 +1,239 @@
+"""DICOMweb beside Orthanc over the same files, beside DRS over the same file, and searches over a million instances."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import shutil
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, insert, select
+
+from adapters.catalog.engine import connect, writing
+from adapters.catalog.models import Dataset, File, ImagingInstance, ImagingSeries, ImagingStudy, Individual
+from adapters.registration.accessions import Accessions
+from adapters.registration.dicom import DicomFolder
+from adapters.registration.plan import Origin
+from adapters.registration.registration import Archive, Described, register
+from adapters.store import open_stores
+from auth.signed import Capability, Signer
+from bench import orthanc
+from bench.figure import Figure
+from bench.member import DAY, MOMENT, database, running
+from bench.openloop import percentile
+from bench.processes import wrk
+from migrations.schema import upgrade
+
+FOLDER, LARGE = Path(".bench/dicomweb").absolute(), Path(".bench/dicomweb-large").absolute()
+STUDIES, SLICES = 128, 4
+MANY, SERIES, INSTANCES = 10_000, 2, 50  # studies, series of each, instances of each
+BLOCK = 20_000
+WEB = "/dicom-web"
+KEY = "ab" * 32  # of bench.member
+CONNECTIONS = 8
+OBIA = {"member": "obia", "drs_host": "obia.localhost"}
+SET = {"accession": "OBIA000001", "title": "Images", "tier": "open", "release_date": "2024-01-01"}
+PATTERNS = {"dataset": r"OBIA\d{6}", "file": r"OBIF\d{8}", "individual": r"OBII\d{6,}", "bioproject": r"PRJC[A-Z]\d{6}"}
+MODALITIES, PARTS = ("CT", "MR", "PT", "CR"), ("CHEST", "HEAD", "ABDOMEN")
+
+
+def prepare(seed: int) -> None:
+    """128 studies of 4 slices in an archive; a catalog of a million instances."""
+    _small(seed)
+    _large(seed)
+
+
+def _small(seed: int) -> None:
+    if (FOLDER / "made").exists():
+        return
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    archive = FOLDER / "archive"
+    archive.mkdir(parents=True)
+    _write(archive, seed)
+    engine = connect(database(FOLDER))
+    upgrade(engine, "member")
+    stores = open_stores({"archive": {"kind": "local", "root": str(archive)}})
+    register(Archive(engine, stores, Accessions(PATTERNS)), Described(SET, Origin("bench")), DicomFolder("archive"))
+    engine.dispose()
+    (FOLDER / "made").touch()
+
+
+def _write(archive: Path, seed: int) -> None:
+    from pydicom import dcmread
+    from pydicom.data import get_testdata_file
+    from pydicom.uid import UID
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = dcmread(str(get_testdata_file("CT_small.dcm")))
+        for study in range(STUDIES):
+            root = f"1.2.826.0.1.3680043.9.{seed}.{study + 1}"
+            data.StudyInstanceUID, data.SeriesInstanceUID = UID(root), UID(f"{root}.1")
+            data.PatientID = f"P{study // 2}"
+            for number in range(SLICES):
+                uid = UID(f"{root}.1.{number + 1}")
+                data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = uid
+                data.InstanceNumber = str(number + 1)
+                data.save_as(archive / f"{study:03d}-{number}.dcm")
+
+
+def _large(seed: int) -> None:
+    if (LARGE / "made").exists():
+        return
+    shutil.rmtree(LARGE, ignore_errors=True)
+    (LARGE / "archive").mkdir(parents=True)
+    engine = connect(database(LARGE))
+    upgrade(engine, "member")
+    with writing(engine).begin() as connection:
+        _fill(connection, random.Random(seed))
+    engine.dispose()
+    (LARGE / "made").touch()
+
+
+def _fill(connection: Connection, chance: random.Random) -> None:
+    moment = {"created_at": MOMENT, "updated_at": MOMENT}
+    connection.execute(insert(Dataset).values(**{**SET, "release_date": DAY}, **moment))
+    people = [{"accession": f"OBII{n:06d}", "ordinal": n, "record": {}} for n in range(MANY // 2)]
+    connection.execute(insert(Individual), people)
+    studies = [
+        {"uid": _uid(n), "dataset": SET["accession"], "individual": f"OBII{n // 2:06d}", "attributes": {}}
+        | {"study_date": DAY.replace(year=2000 + chance.randrange(25)), "description": f"Study {n}"}
+        for n in range(MANY)
+    ]
+    connection.execute(insert(ImagingStudy), studies)
+    series = [
+        {"uid": f"{_uid(n)}.{s}", "study": _uid(n), "modality": chance.choice(MODALITIES), "number": s}
+        | {"body_part": chance.choice(PARTS), "description": "", "manufacturer": "", "attributes": {}}
+        for n in range(MANY)
+        for s in range(SERIES)
+    ]
+    connection.execute(insert(ImagingSeries), series)
+    rows = list(_instances())
+    for start in range(0, len(rows), BLOCK):
+        connection.execute(insert(ImagingInstance), [row for row, _ in rows[start : start + BLOCK]])
+        connection.execute(insert(File), [file for _, file in rows[start : start + BLOCK]])
+
+
+def _instances() -> Iterator[tuple[dict[str, object], dict[str, object]]]:
+    identity = 0
+    for n in range(MANY):
+        for s in range(SERIES):
+            series = f"{_uid(n)}.{s}"
+            for i in range(INSTANCES):
+                identity += 1
+                yield (
+                    {"uid": f"{series}.{i}", "series": series, "number": i, "rows": 512, "columns": 512, "bits": 16}
+                    | {"sop_class": "1.2.840.10008.5.1.4.1.1.2", "syntax": "1.2.840.10008.1.2.1"},
+                    {"id": f"OBIF{identity:08d}", "dataset": SET["accession"], "series": series, "size": 1}
+                    | {"instance": f"{series}.{i}", "name": "x", "created_at": MOMENT},
+                )
+
+
+def _uid(number: int) -> str:
+    return f"1.2.826.0.1.3680043.10.{number}"
+
+
+def run(*, quick: bool, seed: int) -> list[Figure]:
+    """Peer and node in turns, the best round of each.
+
+    :raises PeerAbsent: if Orthanc or wrk is not installed.
+    """
+    rounds, seconds = (2, 2) if quick else (4, 5)
+    with running(FOLDER, **OBIA) as (url, _), orthanc.running(FOLDER / "orthanc") as peer:
+        orthanc.load(peer, sorted((FOLDER / "archive").glob("*.dcm")))
+        rates: dict[str, float] = dict.fromkeys(("node", "peer", "drs"), 0.0)
+        times: dict[str, list[float]] = {"node": [], "peer": []}
+        for _round in range(rounds):
+            for name, base in (("node", url), ("peer", peer)):
+                rates[name] = max(rates[name], wrk(base, seconds, CONNECTIONS, _retrieve(seed), FOLDER))
+                times[name] += _times(base, [f"{WEB}/studies?limit={STUDIES}"] * 10)
+            rates["drs"] = max(rates["drs"], wrk(url, seconds, CONNECTIONS, _bytes(), FOLDER))
+    median = {name: percentile(found, 50) * 1000 for name, found in times.items()}
+    return [
+        Figure(
+            "dicomweb.wado.orthanc", round(rates["node"], 1), "instances/s", ">= 5",
+            f"Orthanc {rates['peer']:.0f}/s", round(rates["node"] / rates["peer"], 2),
+        ),
+        Figure(
+            "dicomweb.wado.drs", round(rates["node"], 1), "instances/s", ">= 0.7",
+            f"/data {rates['drs']:.0f}/s", round(rates["node"] / rates["drs"], 2),
+        ),
+        Figure(
+            "dicomweb.qido.studies", round(median["node"], 2), "ms", "<= 0.1",
+            f"Orthanc {median['peer']:.1f} ms", round(median["node"] / median["peer"], 3),
+        ),
+        _million(seed, quick=quick),
+    ]  # fmt: skip
+
+
+def _million(seed: int, *, quick: bool) -> Figure:
+    with running(LARGE, **OBIA) as (url, _):
+        measured = _times(url, [f"{WEB}{path}" for path in _questions(random.Random(seed), 15 if quick else 60)])
+    return Figure("dicomweb.qido.million.p95", round(percentile(measured, 95) * 1000, 1), "ms", "<= 50")
+
+
+def _questions(chance: random.Random, times: int) -> Iterator[str]:
+    """What viewers and people ask, in equal parts."""
+    for _ in range(times):
+        number = chance.randrange(MANY)
+        study, series = _uid(number), f"{_uid(number)}.{chance.randrange(SERIES)}"
+        yield "/studies?limit=25"
+        yield f"/studies?limit=25&offset={chance.randrange(MANY)}"
+        yield f"/studies?PatientID=OBII{number // 2:06d}"
+        yield f"/studies?StudyDate={2000 + number % 25}0101-{2000 + number % 25}1231&limit=25"
+        yield f"/studies?ModalitiesInStudy={chance.choice(MODALITIES)}&limit=25"
+        yield f"/studies?StudyDescription=*{number}*&limit=25"
+        yield f"/studies?StudyInstanceUID={study}"
+        yield f"/series?Modality={chance.choice(MODALITIES)}&BodyPartExamined={chance.choice(PARTS)}&limit=25"
+        yield f"/studies/{study}/series"
+        yield f"/studies/{study}/instances"
+        yield f"/studies/{study}/series/{series}/instances"
+        yield f"/instances?SOPInstanceUID={series}.{chance.randrange(INSTANCES)}"
+        yield "/instances?limit=100"
+
+
+def _times(url: str, paths: Sequence[str]) -> list[float]:
+    """Seconds of each request, one after the other on one connection."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    measured = []
+    for path in paths:
+        begun = time.perf_counter()
+        connection.request("GET", path, headers={"Accept": "application/dicom+json"})
+        answer = connection.getresponse()
+        body = answer.read()
+        measured.append(time.perf_counter() - begun)
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {answer.status} {body[:200]!r}")
+    connection.close()
+    return measured
+
+
+def _retrieve(seed: int) -> str:
+    root = f"{WEB}/studies/1.2.826.0.1.3680043.9.{seed}."
+    return f"""math.randomseed(7)
+wrk.headers["Accept"] = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+request = function()
+  local study = math.random(1, {STUDIES})
+  local series = "{root}" .. study .. "/series/1.2.826.0.1.3680043.9.{seed}." .. study .. ".1"
+  local uid = "1.2.826.0.1.3680043.9.{seed}." .. study .. ".1." .. math.random(1, {SLICES})
+  return wrk.format("GET", series .. "/instances/" .. uid)
+end
+"""
+
+
+def _bytes() -> str:
+    """The same files by byte URLs of DRS."""
+    engine = connect(database(FOLDER))
+    with engine.connect() as connection:
+        ids = list(connection.scalars(select(File.id)))
+    engine.dispose()
+    signer = Signer(bytes.fromhex(KEY))
+    paths = [f"/data/{signer.sign(Capability(id, 'GET', int(time.time()) + 3600))}/x.dcm" for id in ids]
+    listed = ", ".join(f'"{path}"' for path in paths)
+    return f"""local paths = {{{listed}}}
+request = function() return wrk.format("GET", paths[math.random(1, #paths)]) end
+"""

@@ -1,0 +1,165 @@
+"""Programs that others wrote: oidc-provider above the broker, openid-client, jose and PyJWT below it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urljoin
+
+import jwt
+import pytest
+import requests
+
+from adapters.catalog.engine import connect
+from auth.broker.settings import BrokerSettings
+from tests.auth.broker.running import (
+    CHEAP,
+    CLI,
+    WEB,
+    Browser,
+    Clock,
+    Form,
+    Member,
+    Running,
+    answer_of,
+    broker_serving,
+    tables,
+)
+from tests.auth.broker.test_tokens import Members, exchange
+from tests.support import free_port, program
+
+NPM = Path(__file__).parents[2] / "interop" / "npm"
+SECRET = "a secret of the institution: 100 % + more"
+
+
+def script(name: str, *arguments: str) -> subprocess.Popen[str]:
+    """A running program of ``tests/interop/npm``; skipped, or failed under CI, where its packages are missing."""
+    node = program("node")
+    if not (NPM / "node_modules").exists():
+        missing = "npm packages are not installed (tests/interop/install.sh)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return subprocess.Popen(
+        [node, str(NPM / name), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def provider(url: str, callback: str) -> Iterator[None]:
+    """oidc-provider at ``url``."""
+    process = script("provider.mjs", url, callback, SECRET)
+    assert process.stdout is not None
+    try:
+        while "listening" not in (line := process.stdout.readline()):
+            assert line, process.communicate()[1]
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def through_its_pages(browser: requests.Session, url: str) -> str:
+    """Fill in the provider's own pages until it sends the browser back; where to."""
+    answer = browser.get(url, allow_redirects=False, timeout=20)
+    for _ in range(12):
+        if answer.is_redirect:
+            target = urljoin(answer.url, answer.headers["Location"])
+            if "/sign-in/" in target:
+                return target
+            answer = browser.get(target, allow_redirects=False, timeout=20)
+            continue
+        action = re.search(r'action="([^"]+)"', answer.text)[1]  # type: ignore[index]
+        fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', answer.text))
+        fields |= {"login": "zhang", "password": "x"} if 'name="login"' in answer.text else {}
+        answer = browser.post(urljoin(answer.url, action), data=fields, allow_redirects=False, timeout=20)
+    raise AssertionError("the provider's pages lead nowhere")
+
+
+@pytest.mark.interop
+def test_people_of_an_institution_on_oidc_provider_sign_in(tmp_path: Path) -> None:
+    ports = free_port(), free_port()
+    home, there = (f"http://127.0.0.1:{port}" for port in ports)
+    engine = connect(f"sqlite:///{tmp_path}/broker.db")
+    tables(engine)
+    upstream = {"id": "inst", "name": "I", "issuer": there, "client_id": "gsa-broker", "client_secret": SECRET}
+    settings = BrokerSettings.model_validate(
+        {
+            "public_url": home,
+            "database": str(engine.url),
+            "clients": [{"client_id": "cli", "name": "C", "kind": "public", "redirect_uris": [CLI]}],
+            "upstreams": [upstream],
+            "passwords": CHEAP.model_dump(),
+        }
+    )
+    clock = Clock()
+    with provider(there, f"{home}/sign-in/inst/callback"), broker_serving(settings, engine, clock):
+        browser = Browser(Running(settings, engine, clock))
+        page = browser.authorize()
+        link = re.search(r'href="(/sign-in/inst\?[^"]*)"', page.text)[1]  # type: ignore[index]
+        leaving = browser.get(link.replace("&amp;", "&"))
+        back = browser.get(through_its_pages(requests.Session(), leaving.headers["Location"]))
+        assert back.status_code == 303, back.text[-500:]
+        consent = browser.get(back.headers["Location"])
+        assert "Person zhang" in consent.text
+        tokens = browser.redeem(answer_of(browser.submit(consent, decision="allow"))["code"]).json()
+        assert browser.broker.userinfo(tokens["access_token"]).json()["name"] == "Person zhang"
+        refused = browser.get(urljoin(home, "/sign-in/inst/callback?code=x&state=y"))
+        assert refused.status_code == 502
+    engine.dispose()
+
+
+@pytest.mark.interop
+def test_openid_client_signs_in_and_jose_verifies_every_token(browser: Browser, ming: str, members: Members) -> None:
+    human, _ = members
+    human.visas = [human.visa(ming)]
+    process = script("client.mjs", browser.broker.url, "web", "s3cret", WEB)
+    assert process.stdout is not None
+    asked = process.stdout.readline().strip()
+    assert asked, process.communicate()[1]
+    page = browser.get(asked)
+    if "password" in Form(page.text).fields:
+        page = browser.sign_in(page)
+    answer = browser.submit(page, decision="allow")
+    said, mistakes = process.communicate(answer.headers["Location"] + "\n", timeout=60)
+    assert process.returncode == 0, mistakes
+    told = json.loads(said)
+    assert (told["sub"], told["name"], told["active"]) == (ming, "Ming Li", False)
+    types = {name: token["typ"] for name, token in told["verified"].items()}
+    assert types == {
+        "access": "at+jwt",
+        "identity": "JWT",
+        "passport": "vnd.ga4gh.passport+jwt",
+        "visa": "vnd.ga4gh.visa+jwt",
+    }
+    assert {token["sub"] for token in told["verified"].values()} == {ming}
+
+
+def test_pyjwt_verifies_every_token(browser: Browser, ming: str, members: Members) -> None:
+    human, _ = members
+    human.visas = [human.visa(ming)]
+    broker, tokens = browser.broker, browser.tokens()
+    passport = exchange(broker, tokens["access_token"]).json()["access_token"]
+    keys = jwt.PyJWKClient(f"{broker.url}/.well-known/jwks.json")
+    for token, audience in ((tokens["access_token"], "cli"), (tokens["id_token"], "cli"), (passport, None)):
+        key = keys.get_signing_key_from_jwt(token).key
+        claims = jwt.decode(token, key, algorithms=["ES256"], audience=audience, issuer=broker.url)
+        assert claims["sub"] == ming
+    (visa,) = jwt.decode(passport, options={"verify_signature": False})["ga4gh_passport_v1"]
+    key = jwt.PyJWKClient(_jku(visa, human)).get_signing_key_from_jwt(visa).key
+    assert jwt.decode(visa, key, algorithms=["ES256"], issuer=human.url)["sub"] == ming
+
+
+def _jku(visa: str, member: Member) -> str:
+    jku = jwt.get_unverified_header(visa)["jku"]
+    assert jku.startswith(member.url)
+    return str(jku)
