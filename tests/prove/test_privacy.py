@@ -102,7 +102,9 @@ async def test_callers_with_budgets(
 
 async def test_with_the_protection_switched_off(rich: cohort.Cohort, folder: Path) -> None:
     async with harness.member(rich, place(folder, "rich"), OPEN) as asking:
-        found = await harness.by_budget(asking, Target(0, 100), Floor(1, 1), numbers=True, together=1, most=40)
+        found = await harness.by_budget(
+            asking, Target(0, 100), Floor(1, 1), numbers=True, together=1, most=40, charged=False
+        )
     say(f"unprotected, 40 numbers: {found:.1%}")
     assert found >= 0.4
 
