@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -276,10 +277,9 @@ async def differs(asking: Asking, target: int, term: str, people: Sequence[Known
     """ "A" and "A and B", where B is known to hold of everybody with A but the target, for many A."""
     person, tried = people[target], 0
     own = sorted(person.terms - {term})
-    for size in (1, 2, 3):
-        for first in range(len(own) - size + 1):
-            chosen = frozenset(own[first : first + size])
-            lacking = [p for p in people if chosen <= p.terms and p.sex == person.sex and USUAL not in p.terms]
+    for size in range(1, 6):
+        for chosen in combinations(own, size):
+            lacking = [p for p in people if p.terms.issuperset(chosen) and p.sex == person.sex and USUAL not in p.terms]
             if len(lacking) != 1:
                 continue
             filters = [{"id": name} for name in (*chosen, term)] + [{"id": person.sex}]

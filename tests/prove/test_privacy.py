@@ -118,5 +118,6 @@ async def test_bounds_and_differences(sparse: cohort.Cohort, folder: Path) -> No
         say(f"{name}: found with and without the term {shares[name]}")
     assert shares["defaults"] == {"slides": (0.0, 0.0), "differs": (0.0, 0.0)}
     assert shares["unprotected"]["slides"][0] >= 0.9
+    assert shares["unprotected"]["differs"][0] >= 0.6
     assert shares["rounded to 10 only"]["slides"][0] >= 0.5
     assert np.array(list(shares["unprotected"].values()))[:, 1].max() == 0
