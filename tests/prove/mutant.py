@@ -13,7 +13,7 @@ from tests.prove.checks import Check
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("adapters", "auth", "config", "federation", "migrations", "node", "specs", "tests", "web")
-SECONDS = 300
+SECONDS = 1200
 PASSED, FAILED = 0, 1
 
 
