@@ -229,6 +229,12 @@ class Answering:
     def _members(self, datasets: Sequence[DatasetRecord]) -> Members:
         return self._search.members([dataset.accession for dataset in datasets], self._today())
 
+    def _with_edges(self, terms: Sequence[Body]) -> list[Body]:
+        """The terms, and as values of ages and numbers the edges on which comparisons fall below record access."""
+        bins = None if self._guard is None else self._guard.bins
+        edges = {term["id"]: bins.published(term["id"]) for term in terms} if bins is not None else {}
+        return [term | ({"values": edges[term["id"]]} if edges.get(term["id"]) else {}) for term in terms]
+
     def _virtual(self, entry_type: str, request: Request) -> Body:
         """The answer in test mode: nobody's data, whoever asks (BEA-28)."""
         found = profile.test_records()[entry_type]
@@ -264,7 +270,7 @@ class Answering:
         from_index = Listing(self._engine, self._profile.entry_types, self._search.specimens)
         found = from_index.terms(members, access.listed(members)) + listing.data_use_terms(datasets)
         wanted = [term for term in found if scope is None or scope in term["scopes"]]
-        shown = wanted[skip * limit :][:limit] if limit else wanted
+        shown = self._with_edges(wanted[skip * limit :][:limit] if limit else wanted)
         response = {"filteringTerms": shown, "resources": from_index.resources(shown)}
         return envelope.informational(self._profile.id, (), response)
 
