@@ -26,6 +26,7 @@ COMMANDS = {
     "token": ("node.commands.token", "token", "sign in without a browser and print a token"),
     "login": ("node.commands.token", "login", "sign in with the device flow"),
     "qc": ("node.commands.qc", "app", "check files of reads and variants, whole and exactly"),
+    "taxonomy": ("node.commands.taxonomy", "taxonomy", "reference sets for taxonomic profiles"),
     "download": ("node.commands.download", "download", "fetch drs:// objects, verified"),
     "deid": ("node.commands.deid", "deid", "de-identify a folder of DICOM files"),
 }

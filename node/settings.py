@@ -131,14 +131,18 @@ class ScreenProgram(Strict):
 
 
 class JobSettings(Strict):
-    """How a machine works on jobs: how many at a time, and what an attempt may take. ``scratch`` is a folder for what
-    attempts write (the system's folder for such things if it is absent); ``attempts`` is how often one is made."""
+    """How a machine works on jobs: how many at a time, and what an attempt may take.
+
+    ``scratch`` is a folder for what attempts write (the system's own if it is absent), ``attempts`` how often one is
+    made, ``taxonomy`` a folder of reference sets: reads that contradict their declared organism fail the check.
+    """
 
     slots: int = Field(default=1, ge=1, le=256)
     memory_mb: int = Field(default=2048, ge=512)
     seconds: int = Field(default=24 * 3600, ge=1)
     attempts: int = Field(default=3, ge=1, le=20)
     scratch: Path | None = None
+    taxonomy: Path | None = None
     screen: ScreenProgram | None = None
 
 

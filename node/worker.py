@@ -38,6 +38,7 @@ def workshop(given: MemberSettings | WorkerSettings, engine: Engine) -> Workshop
         "stores": {name: store.model_dump(mode="json") for name, store in given.stores.items()},
         "accessions": known.accessions.model_dump(),
         "tiers": list(known.tiers),
+        "taxonomy": str(given.jobs.taxonomy) if given.jobs.taxonomy else None,
         "screen": given.jobs.screen.model_dump() if given.jobs.screen and known.human_reads == "refused" else None,
     }
     jobs = given.jobs

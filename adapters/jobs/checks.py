@@ -23,13 +23,18 @@ SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Files of one set by id, and what their submitter calls them; ``progress`` is told bytes read."""
+    """Files of one set by id, and what their submitter calls them; ``progress`` is told bytes read.
+
+    ``sets`` is a folder of reference sets for a taxonomic profile, ``organism`` the declared one.
+    """
 
     paths: Mapping[int, Path]
     declared: Mapping[int, str]
     folder: Path
     memory: int
     progress: Callable[[int], None]
+    sets: Path | None = None
+    organism: str = ""
 
 
 def check_set(given: Check) -> dict[int, Verdict]:
@@ -45,7 +50,8 @@ def check_set(given: Check) -> dict[int, Verdict]:
         done += read
         given.progress(done)
 
-    options = Options(limits=Limits(given.folder, given.memory // NAMES_SHARE))
+    limits = Limits(given.folder, given.memory // NAMES_SHARE)
+    options = Options(limits=limits, sets=given.sets, organism=given.organism)
     made = check(list(chosen.values()), options, progress)
     ids = {path: id for id, path in chosen.items()}
     return {ids[file.path]: _verdict(file, one, document(made)) for one in made.sets for file in one.files}

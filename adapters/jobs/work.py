@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from adapters.catalog.engine import connect
-from adapters.catalog.models import Location
+from adapters.catalog.models import BioSample, Experiment, Location, Run, Sample
 from adapters.jobs.checks import Check, check_set
 from adapters.jobs.intake import claimed
 from adapters.jobs.ledger import Verdict
@@ -103,8 +103,23 @@ class Work:
             folder=self.folder,
             memory=self.memory,
             progress=lambda done: self.progress(before + int(done * (1 - CHECKED_SHARE))),
+            sets=Path(self.archive["taxonomy"]) if self.archive["taxonomy"] else None,
+            organism=self._organism(),
         )
         return check_set(checked)
+
+    def _organism(self) -> str:
+        """The organism that the submitter names: beside the file, or of the sample behind its run."""
+        claim = self.files[0].claim
+        if claim.organism or claim.run is None:
+            return claim.organism or ""
+        with Session(self.engine) as session:
+            run = session.get(Run, claim.run)
+            experiment = session.get(Experiment, run.experiment) if run else None
+            sample = session.get(Sample, experiment.sample) if experiment and experiment.sample else None
+            biosample = (experiment.biosample if experiment else None) or (sample.biosample if sample else None)
+            found = session.get(BioSample, biosample) if biosample else None
+            return found.organism if found else ""
 
     def screen(self) -> Verdicts:
         """Where human reads are refused and there is a program to find them, there are not too many."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from adapters.qc.report import FileReport, Report, SetReport
 from adapters.qc.rules import Rules, rules
 from adapters.qc.source import Source
 from adapters.qc.tally import Keys
+from adapters.qc.taxonomy.reads import of_bam, of_fastq
 from adapters.qc.wording import compression
 
 Progress = Callable[[Path, int], None]
@@ -32,18 +33,23 @@ READABLE: Final = frozenset({"FASTQ", "BAM", "CRAM", "VCF", "BCF"})
 """Formats that are checked."""
 ALIGNED: Final = ("bam", "cram")
 CALLED: Final = ("vcf", "bcf")
+DISPLACED: Final = frozenset({"broken-record", "blank-line", "partial-record", "compression-corrupt"})
+"""Findings after which not every fourth line is a sequence."""
 TRUNCATIONS: Final = frozenset({"compression-truncated", "compression-corrupt"})
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How files are checked."""
+    """How files are checked. ``sets`` is a folder of reference sets for a taxonomic profile, ``organism`` the declared
+    one."""
 
     layout: Layout = "auto"
     engine: Engine = field(default_factory=lambda: engine("kernel"))
     limits: Limits = field(default_factory=Limits)
     rules: Rules = field(default_factory=rules)
     genome: ReferenceGenome | None = None
+    sets: Path | None = None
+    organism: str = ""
     seed: Keys = field(default_factory=new_seed)
 
 
@@ -110,6 +116,8 @@ def _check_file(file: BinaryIO, report: FileReport, options: Options, progress: 
     report.findings += _name_findings(found, promised, report.size)
     if found.format in ALIGNED or found.format in CALLED:
         _records(file, found, report, options, lambda read: progress(report.path, read))
+        if found.format == "bam" and options.sets:
+            _profile(report, of_bam(report.path), options, options.sets)
         return None
     if found.format != "fastq":
         return None
@@ -118,7 +126,20 @@ def _check_file(file: BinaryIO, report: FileReport, options: Options, progress: 
     )
     report.reads, report.bases, report.profile = outcome.reads, outcome.bases, outcome.profile
     report.findings += _content_findings(outcome, options.rules)
+    if options.sets and not DISPLACED & {finding.kind for finding in report.findings}:
+        try:
+            _profile(report, of_fastq(file, found.container), options, options.sets)
+        except CannotCheck:
+            outcome.close()
+            raise
     return outcome
+
+
+def _profile(report: FileReport, sequences: Iterable[str], options: Options, sets: Path) -> None:
+    """Add the taxonomic profile of a file."""
+    from adapters.qc.taxonomy.checking import Taxonomy, add_profile  # here: it loads sourmash
+
+    add_profile(report, sequences, Taxonomy(sets, options.organism, options.rules.organism_share))
 
 
 def _records(

@@ -39,6 +39,7 @@ def _file(file: FileReport) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in file.findings],
         "profile": file.profile or None,
         "facts": file.facts or None,
+        "taxonomy": file.taxonomy or None,
     }
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from adapters.qc.findings import Place
 from adapters.qc.plots import PLOTS
 from adapters.qc.report import FileReport, Report
+from adapters.qc.sunburst import sunburst
 
 Language = Literal["en", "zh"]
 
@@ -32,13 +33,16 @@ def page(report: Report, language: Language) -> str:
         drawn = [(name, draw(file.profile, words)) for name, draw in PLOTS] if file.reads and file.profile else []
         return [(name, Markup(svg)) for name, svg in drawn if svg]
 
+    def burst(tree: dict[str, Any], label: str) -> Markup:
+        return Markup(sunburst(tree, label))
+
     def where(place: Place) -> str:
         numbers = [(name, getattr(place, name)) for name in ("record", "line", "column", "byte")]
         said = [f"{words[name]} {number:,}" for name, number in numbers if number is not None]
         return " · ".join([*said, place.detail] if place.detail else said)
 
     return environment.get_template("report.html").render(
-        report=report, words=words, language=language, plots=plots, share=share, where=where
+        report=report, words=words, language=language, plots=plots, share=share, where=where, sunburst=burst
     )
 
 

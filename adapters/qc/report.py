@@ -27,6 +27,7 @@ class FileReport:
     findings: list[Finding] = field(default_factory=list)
     profile: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    taxonomy: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
     error: CannotCheck | None = None
     seconds: float = 0.0

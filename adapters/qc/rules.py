@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Rules(BaseModel):
-    """Least shares, 0 to 1; 0 asks for nothing."""
+    """Shares, 0 to 1; see ``config/qc/rules.yaml``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     acgtu_share: float = Field(ge=0, le=1)
     q30_share: float = Field(ge=0, le=1)
+    organism_share: float = Field(gt=0, le=1)
 
 
 def rules() -> Rules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +39,10 @@ HtmlOption = Annotated[Path | None, typer.Option("--html", help="write a page wi
 ReferenceOption = Annotated[
     Path | None, typer.Option("--reference", help="FASTA that records are to agree with", dir_okay=False)
 ]
+TaxonomyOption = Annotated[
+    Path | None, typer.Option("--taxonomy", help="folder of reference sets (gsanode taxonomy add)", file_okay=False)
+]
+OrganismOption = Annotated[str, typer.Option("--organism", help="organism that the reads are declared to be of")]
 LanguageOption = Annotated[str, typer.Option("--language", help="of the page: en or zh")]
 
 
@@ -53,6 +58,8 @@ def qc(
     html: HtmlOption = None,
     language: LanguageOption = "en",
     reference: ReferenceOption = None,
+    taxonomy: TaxonomyOption = None,
+    organism: OrganismOption = "",
 ) -> None:
     """Check sequence files. Exit code: 0 clean, 1 findings, 2 something could not be checked."""
     from adapters.qc import engines
@@ -66,9 +73,11 @@ def qc(
         fail(f"--layout {layout}: allowed are auto, single, paired and interleaved")
     if language not in ("en", "zh"):
         fail(f"--language {language}: allowed are en and zh")
+    if organism and not taxonomy:
+        fail("--organism is compared with a profile: give --taxonomy too")
     try:
         limits = Limits(tmp, memory << 20)
-        report = run(paths, _options(layout, engine, limits, reference))
+        report = run(paths, replace(_options(layout, engine, limits, reference), sets=taxonomy, organism=organism))
     except (InvalidLayout, engines.UnknownEngine, EngineAbsent, BadReference) as error:
         fail(str(error))
     write(report, xml, html, language)

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from adapters.catalog.engine import connect, writing
-from adapters.catalog.models import Checksum, Dataset, File, Location
+from adapters.catalog.models import BioSample, Checksum, Dataset, Experiment, File, Location, Run
 from adapters.jobs.states import FileState, JobState
 from adapters.jobs.tables import Arrival, Job, JobEvent
 from migrations.schema import upgrade
@@ -32,7 +32,7 @@ from tests.adapters.qc.planting import record, text
 from tests.node.family import NOW, TODAY
 
 DATASET = "OMIX000001"
-COLUMNS = ("path", "md5", "title", "type")
+COLUMNS = ("path", "md5", "title", "type", "run")
 
 
 @dataclass
@@ -75,13 +75,26 @@ class Pipeline:
     def config(self) -> Path:
         return self.folder / "worker.yaml"
 
-    def submit(self, files: Mapping[str, bytes], *, wrong: tuple[str, ...] = (), priority: int = 0) -> list[int]:
+    def with_run(self, accession: str) -> str:
+        """Register a run of rice."""
+        with Session(writing(self.engine)) as session, session.begin():
+            session.add(BioSample(accession="SAMC000001", organism="Oryza sativa", title="", attributes={}))
+            session.flush()
+            experiment = {"accession": "CRX000001", "dataset": self.dataset, "biosample": "SAMC000001"}
+            session.add(Experiment(**experiment, attributes={}))
+            session.flush()
+            session.add(Run(accession=accession, dataset=self.dataset, experiment="CRX000001", attributes={}))
+        return accession
+
+    def submit(
+        self, files: Mapping[str, bytes], *, wrong: tuple[str, ...] = (), priority: int = 0, run: str = ""
+    ) -> list[int]:
         """Put files into the store and hand in their manifest; the numbers of the jobs."""
         rows = []
         for key, content in files.items():
             (self.store / key).write_bytes(content)
             digest = hashlib.md5(b"other" if key in wrong else content, usedforsecurity=False).hexdigest()
-            rows.append((key, digest, key, ""))
+            rows.append((key, digest, key, "", run))
         return self.receive(rows, priority=priority)
 
     def receive(self, rows: list[tuple[str, ...]], *, priority: int = 0) -> list[int]:
@@ -99,7 +112,7 @@ class Pipeline:
             here = CliRunner().invoke(app, [*map(str, words), "--config", str(self.config)])
             return here.exit_code, here.stdout or here.stderr
         command = [sys.executable, "-m", "node.cli", *map(str, words), "--config", str(self.config)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
         return done.returncode, done.stdout or done.stderr
 
     def worker(self, *words: str) -> subprocess.Popen[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,3 +154,32 @@ def test_an_attempt_that_takes_too_long_or_too_much_is_ended_and_tried_again(tmp
         assert slow.states() == {"a.fastq": "Not Checked"}
         assert slow.reasons("a.fastq") == ["took longer than the 1 s that an attempt may take"]
         assert list(slow.scratch.iterdir()) == []
+
+
+SCREEN = """
+import json, sys
+lines = [line for path in sys.argv[2:] for line in open(path)]
+human = sum(line.startswith("@human") for line in lines)
+json.dump({"all": len(lines) // 4, "human": human}, open(sys.argv[1], "w"))
+"""
+
+
+def test_human_reads_are_screened_where_they_are_refused(tmp_path: Path) -> None:
+    """By the program that the configuration names, in GSA; a program that fails is no verdict."""
+    program = tmp_path / "screen.py"
+    program.write_text(SCREEN)
+    command = [sys.executable, str(program), "{summary}", "{files}"]
+    jobs = {"screen": {"command": command, "reads": "all", "human": "human", "share": 0.1}, "attempts": 1}
+    files = {"rice.fastq": reads(30), "mixed.fastq": reads(30) + reads(30, 100).replace(b"@M0", b"@human")}
+    url = f"sqlite:///{tmp_path}/m.db"
+    with opened(tmp_path / "gsa", url, member="gsa", dataset="CRA000001", jobs=jobs) as gsa:
+        run = gsa.with_run("CRR000001")
+        gsa.submit(files, run=run)
+        assert gsa.command("jobs", "run", "--slots", 2)[0] == 1
+        assert gsa.states() == {"rice.fastq": "Archived", "mixed.fastq": "Human Reads Found"}
+        assert gsa.reasons("mixed.fastq") == ["30 of 60 reads (50.00%) are human; allowed are 10.00%"]
+        program.write_text("import sys; sys.exit('no index')")
+        gsa.submit({"other.fastq": reads(10, 500)}, run=run)
+        assert gsa.command("jobs", "run")[0] == 1
+        assert gsa.states()["other.fastq"] == "Not Checked"
+        assert "ended with exit code 1 and said: no index" in gsa.reasons("other.fastq")[0]
