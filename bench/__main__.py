@@ -21,7 +21,7 @@ BENCHES = {
     "drs": "records of files, one and in bulk, and their latency",
     "bytes": "ranges of a large file, and memory under many clients",
     "htsget": "tickets for slices, and their bytes",
-    "passports": "a Passport of 200 visas, cold and cached, and the decision",
+    "passports": "a Passport of 200 visas, cold and cached, the decision, and the replay of an archive's requests",
     "dicomweb": "searches and retrieval of images beside Orthanc and DRS",
     "imaging": "de-identification of CT slices beside a plain copy and other tools",
     "beacon": "counts, yes and no, regions and pages over a million variants; ingest, size and growth",
