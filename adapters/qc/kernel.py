@@ -8,8 +8,9 @@ from adapters.qc import kinds
 from adapters.qc import tally as t_
 from adapters.qc.compiled import compiled, inlined
 from adapters.qc.framing import AT, DROP, END, NEWLINE, NEXT, PARTIAL, PLUS, RECORD, START, begins, next_item
+from adapters.qc.letters import all_acgt, gc_of, packed
 from adapters.qc.names import SPACE, TAB, base_end, digest, marker, token_end
-from adapters.qc.tally import Bytes, Ints, Keys, Tally
+from adapters.qc.tally import FOURS, Bytes, Ints, Keys, Tally
 from adapters.qc.words import HIGH, HIGHEST, LOWEST, bump, first_odd, halves, lanes_sum, load, strange_bits
 
 UNALLOWED = 8
@@ -84,6 +85,14 @@ def count_bases(buf: Bytes, start: int, n: int, t: Tally) -> tuple[int, int]:
     done = 0
     while done + 8 <= first:
         word = load(buf, start + done)
+        if all_acgt(word):
+            fours = packed(word)
+            place = done // 4 * FOURS
+            bump(t.fours, place + np.int64(fours & np.uint64(255)))
+            bump(t.fours, place + FOURS + np.int64((fours >> np.uint64(32)) & np.uint64(255)))
+            gc += gc_of(word)
+            done += 8
+            continue
         for k in range(8):
             code = np.int64(CODE[(word >> np.uint64(8 * k)) & np.uint64(255)])
             bump(t.bases, done + k + code * t_.ROWS)
