@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, String, bindparam, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Engine, String, and_, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -24,6 +24,7 @@ from auth.tables import writing
 EVERYONE = "everyone"
 AT_ONCE = 64  # debits of one transaction: an answer must not wait long for those of others
 ROUNDING = 1e-9
+FEW = 50  # keys that are asked for at once
 
 
 class BudgetExhausted(AuthError):
@@ -251,11 +252,12 @@ def _locked(connection: Connection, entries: Iterable[_Entry]) -> dict[tuple[str
     """What was spent of each account, locked in one order until the transaction ends."""
     accounts = sorted({entry.account for entry in entries})
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    rows = [{"dataset": dataset, "holder": holder, "spent": 0.0} for dataset, holder in accounts]
-    connection.execute(make(BudgetSpent).on_conflict_do_nothing(), rows)
+    opened = make(BudgetSpent).values([{"dataset": d, "holder": h, "spent": 0.0} for d, h in accounts])
     key = (BudgetSpent.dataset, BudgetSpent.holder)
-    wanted = select(*key, BudgetSpent.spent).where(tuple_(*key).in_(accounts)).order_by(*key).with_for_update()
-    return {(dataset, holder): spent for dataset, holder, spent in connection.execute(wanted)}
+    # An update that changes nothing locks the row, and returns it as it is.
+    kept = opened.on_conflict_do_update(index_elements=key, set_={"spent": BudgetSpent.spent})
+    rows = connection.execute(kept.returning(*key, BudgetSpent.spent))
+    return {(dataset, holder): spent for dataset, holder, spent in rows}
 
 
 def _questions(
@@ -264,8 +266,18 @@ def _questions(
     """(question, release, charged) of what was paid before, in order, by data set, holder and block."""
     key = (QuestionCharged.dataset, QuestionCharged.holder, QuestionCharged.block)
     columns = (*key, QuestionCharged.question, QuestionCharged.release, QuestionCharged.charged)
-    wanted = select(*columns).where(tuple_(*key).in_(sorted({entry.place for entry in entries})))
     found: defaultdict[tuple[str, str, str], list[tuple[str, str, float]]] = defaultdict(list)
-    for row in connection.execute(wanted.order_by(*key, QuestionCharged.number)):
-        found[row.dataset, row.holder, row.block].append((row.question, row.release, row.charged))
+    for some in _any_of(key, sorted({entry.place for entry in entries})):
+        for row in connection.execute(select(*columns).where(some).order_by(*key, QuestionCharged.number)):
+            found[row.dataset, row.holder, row.block].append((row.question, row.release, row.charged))
     return found
+
+
+def _any_of(key: Sequence[Any], values: Sequence[Sequence[str]]) -> Iterator[ColumnElement[bool]]:
+    """Conditions that the key is one of ``values``, a few at a time.
+
+    Spelt out, because SQLite looks through the whole table where it is asked for a row value in a list.
+    """
+    for start in range(0, len(values), FEW):
+        some = values[start : start + FEW]
+        yield or_(*(and_(*(column == part for column, part in zip(key, one, strict=True))) for one in some))

@@ -125,19 +125,23 @@ class Clearinghouse:
         )
 
     def _check_access_token(self, claims: Any) -> None:
-        """AAI-01: no visas inside; and a token that names nodes is for those nodes only."""
+        """AAI-01: no visas inside."""
         jose.text(claims, "sub")
         if "ga4gh_passport_v1" in claims or "ga4gh_visa_v1" in claims:
             raise InvalidToken("the access token carries visas")
         if "openid" not in str(claims.get("scope", "")).split():
             raise InvalidToken("the access token's scope lacks openid")
+        self._check_audience(claims)
+
+    def _check_audience(self, claims: Any) -> None:
+        """What names nodes in ``aud`` was sent to those and is replayed anywhere else."""
         audience = claims.get("aud", [])
         named = [audience] if isinstance(audience, str) else audience
         if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
-            raise InvalidToken("the access token's audience (aud) is not text or a list of text")
+            raise InvalidToken("the token's audience (aud) is not text or a list of text")
         nodes = [one for one in named if one.startswith(("https://", "http://"))]
         if nodes and self._public_url not in nodes:
-            raise InvalidToken("the access token was made for another node")
+            raise InvalidToken("the token was made for another node")
 
     async def _userinfo(self, broker: Broker, token: str) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {token}"}
@@ -155,6 +159,7 @@ class Clearinghouse:
         for parsed, broker in opened:
             keys = await self._jwks.keys(broker.jwks_uri, str(parsed.header["kid"]))
             verified.append(passport.verify_passport(parsed, keys, self._now()))
+            self._check_audience(parsed.claims)
         visas = [visa for one in verified for visa in one.visas]
         if len(visas) > passport.MAX_VISAS:
             raise TokenTooLarge(f"the passports have more than {passport.MAX_VISAS} visas")

@@ -113,7 +113,7 @@ class Committees:
         """The committees in which the caller may decide, by id."""
         subject, now = self._docket.subject(caller), self._docket.now()
         with Session(self._docket.engine) as session:
-            ids = sorted(session.scalars(standing.committees(subject, now)))
+            ids = sorted(session.scalars(standing.COMMITTEES, {"me": subject, "now": now}))
             return [self._view(session, id, subject, now) for id in ids]
 
     def seat(self, caller: Caller, committee: str, subject: str, mail: str = "", *, chair: bool = False) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Engine, and_, case, func, or_, select
@@ -23,12 +24,12 @@ from auth.co_members import CoMembers
 from auth.committees import Committees, register_committee
 from auth.docket import Case, Docket
 from auth.dossier import Dossier, dossier
-from auth.errors import Conflict, InvalidRequest, NotFound
+from auth.errors import AuthError, Conflict, InvalidRequest, NotFound
 from auth.keys import clock
 from auth.papers import Papers
 from auth.policy import DatasetRule
 from auth.score import Workload
-from auth.standing import visible
+from auth.standing import JOINED, VISIBLE
 from auth.tables import AccessRequest, CoMember, Committee, Grant
 
 __all__ = ["Dac", "View", "register_committee"]
@@ -132,7 +133,10 @@ class Dac:
 
         :raises Conflict: there is an open renewal already, or the data set cannot be requested any more.
         """
+        objection = self._objection(self._docket.dataset(caller, request))
         with self._docket.opened(caller, request, "renew") as opened:
+            if objection:
+                raise objection
             old, session, now = opened.row, opened.session, opened.now
             open_one = select(AccessRequest.id).where(
                 AccessRequest.renews == old.id, AccessRequest.state.in_(("draft", "submitted", "returned"))
@@ -142,7 +146,7 @@ class Dac:
             row = AccessRequest(
                 id=secrets.token_hex(8),
                 dataset=old.dataset,
-                committee=self._committee_of(old.dataset),
+                committee=old.committee,
                 applicant=old.applicant,
                 applicant_name=access_request.display_name(caller) or old.applicant_name,
                 applicant_mail=old.applicant_mail,
@@ -181,7 +185,11 @@ class Dac:
         comment = access_request.text("comment", comment, required=False)
         if not 1 <= days <= MAX_GRANT_DAYS:
             raise InvalidRequest(f"days: {days} given; 1 to {MAX_GRANT_DAYS} are allowed")
+        granting_something = name in ("submit", "approve")
+        objection = self._objection(self._docket.dataset(caller, request)) if granting_something else None
         with self._docket.opened(caller, request, name) as opened:
+            if objection:
+                raise objection
             if name in ("return", "reject"):
                 access_request.text("comment", comment, required=True)
             self._do(opened, name, comment, days)
@@ -204,6 +212,7 @@ class Dac:
         :raises Conflict: as :meth:`approvable`.
         """
         subject = self._docket.subject(caller)
+        self._committee_of(self.approvable(caller, secret).dataset)
         with self._docket.transaction() as session:
             opened = self._by_link(session, caller, subject, secret, lock=True)
             link = links.find(session, "approve", secret, lock=True)
@@ -229,7 +238,10 @@ class Dac:
         :raises NotFound: no such request, or none that the caller may see.
         """
         with self._docket.read(caller, request) as opened:
-            return dossier(opened, self._terms(opened.row.dataset))
+            found = dossier(opened)
+        if found.view.role != "committee":
+            return found
+        return replace(found, findings=duo.findings(self._terms(found.view.dataset), found.view.use))
 
     def list(
         self, caller: Caller, *, dataset: str | None = None, state: str | None = None, skip: int = 0, limit: int = 100
@@ -240,8 +252,7 @@ class Dac:
         :param limit: requests returned at most, 1 to 500.
         """
         subject, now = self._docket.subject(caller), self._now()
-        joined = exists_for(subject)
-        query = select(AccessRequest, Grant, joined).outerjoin(Grant, _of_applicant()).where(visible(subject, now))
+        query = select(AccessRequest, Grant, JOINED).outerjoin(Grant, _of_applicant()).where(VISIBLE)
         if dataset is not None:
             query = query.where(AccessRequest.dataset == dataset)
         if state is not None:
@@ -249,7 +260,8 @@ class Dac:
             query = query.where(case((ended, "expired"), else_=AccessRequest.state) == state)
         query = query.order_by(AccessRequest.created_at.desc(), AccessRequest.id)
         with Session(self._engine) as session:
-            rows = session.execute(query.offset(max(0, skip)).limit(min(max(1, limit), MAX_PAGE))).all()
+            page = query.offset(max(0, skip)).limit(min(max(1, limit), MAX_PAGE))
+            rows = session.execute(page, {"me": subject, "now": now}).all()
         found = []
         for row, grant, member in rows:
             role: access_request.Role = "member" if member else "committee"
@@ -294,8 +306,6 @@ class Dac:
 
     def _do(self, opened: Case, name: str, comment: str, days: int) -> None:
         row, now = opened.row, opened.now
-        if name in ("submit", "approve"):
-            self._committee_of(row.dataset)
         if name == "submit":
             committee = opened.session.get_one(Committee, row.committee)
             row.submitted_at, row.round, row.approvals, row.quorum = now, row.round + 1, 0, committee.quorum
@@ -325,6 +335,15 @@ class Dac:
             self._docket.note(session, row, subject, "create", now)
             return access_request.view(row, None, "applicant", now)
 
+    def _objection(self, dataset: str | None) -> AuthError | None:
+        """Why a data set can no longer be requested or granted; None if it can."""
+        try:
+            if dataset is not None:
+                self._committee_of(dataset)
+        except (NotFound, Conflict) as objection:
+            return objection
+        return None
+
     def _committee_of(self, dataset: str) -> str:
         rule = self._dataset_rule(dataset)
         if rule is None:
@@ -334,11 +353,6 @@ class Dac:
         if rule.dac is None:
             raise Conflict(f"{dataset} has no committee; ask the archive")
         return rule.dac
-
-
-def exists_for(subject: str) -> Any:
-    """Whether ``subject`` is a co-member of a request."""
-    return select(CoMember.subject).where(CoMember.request == AccessRequest.id, CoMember.subject == subject).exists()
 
 
 def _of_applicant() -> Any:

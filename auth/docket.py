@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, select
 from sqlalchemy.orm import Session
 
 from auth import access_request, audit
@@ -15,10 +15,14 @@ from auth.announcing import Announcer
 from auth.caller import Caller
 from auth.errors import NotFound, Unauthenticated
 from auth.keys import clock
-from auth.standing import role, visible
+from auth.standing import VISIBLE, role
 from auth.tables import AccessRequest, Grant, writing
 
 NO_REQUEST = "no such request"
+ONE = select(AccessRequest).where(AccessRequest.id == bindparam("request"), VISIBLE)
+LOCKED = ONE.with_for_update(of=AccessRequest)
+DATASET = select(AccessRequest.dataset).where(AccessRequest.id == bindparam("request"), VISIBLE)
+GRANT = select(Grant).where(Grant.request == bindparam("request"), Grant.subject == bindparam("applicant"))
 
 
 @dataclass(slots=True)
@@ -96,6 +100,15 @@ class Docket:
         with Session(self.engine) as session:
             yield self.case(session, caller, subject, request, lock=False)
 
+    def dataset(self, caller: Caller, request: str) -> str | None:
+        """The data set of a request, None if there is none that the caller may see.
+
+        For what must be asked elsewhere before a transaction: who holds a lock must not wait for another connection.
+        """
+        given = {"request": request, "me": self.subject(caller), "now": self.now()}
+        with Session(self.engine) as session:
+            return session.scalar(DATASET, given)
+
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session whose transaction writes and is committed when the block ends."""
@@ -108,13 +121,12 @@ class Docket:
         :raises NotFound: no such request, or none that the caller may see.
         """
         now = self.now()
-        question = select(AccessRequest).where(AccessRequest.id == request, visible(subject, now))
-        row = session.scalars(question.with_for_update(of=AccessRequest) if lock else question).one_or_none()
+        given = {"request": request, "me": subject, "now": now}
+        row = session.scalars(LOCKED if lock else ONE, given).one_or_none()
         standing = None if row is None else role(session, row, subject, now)
         if row is None or standing is None:
             raise NotFound(NO_REQUEST)
-        grants = select(Grant).where(Grant.request == row.id, Grant.subject == row.applicant)
-        grant = session.scalars(grants).one_or_none()
+        grant = session.scalars(GRANT, {"request": row.id, "applicant": row.applicant}).one_or_none()
         return Case(session, row, grant, standing, subject, access_request.display_name(caller), now)
 
     def record(self, case: Case, action: str, **details: object) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 
@@ -54,8 +52,8 @@ class Dossier:
     history: tuple[Event, ...]
 
 
-def dossier(case: Case, terms: Sequence[Mapping[str, Any]]) -> Dossier:
-    """All that the one who opened ``case`` may see of it."""
+def dossier(case: Case) -> Dossier:
+    """All that the one who opened ``case`` may see of it, without findings."""
     session, row, committee = case.session, case.row, case.role == "committee"
     members = select(CoMember).where(CoMember.request == row.id).order_by(CoMember.joined_at, CoMember.subject)
     remarks = select(Comment).where(Comment.request == row.id).order_by(Comment.id)
@@ -73,6 +71,6 @@ def dossier(case: Case, terms: Sequence[Mapping[str, Any]]) -> Dossier:
             Remark(one.author, one.author_name, one.text, one.internal, one.at) for one in session.scalars(remarks)
         ),
         attachments=tuple(paper(one) for one in session.scalars(papers)),
-        findings=duo.findings(terms, row.use) if committee else (),
+        findings=(),
         history=tuple(Event(one.at, one.actor, one.action) for one in session.scalars(events)) if committee else (),
     )

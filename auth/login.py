@@ -93,13 +93,25 @@ class BrokerClient:
         """New tokens for a refresh token, which is used up."""
         return _tokens(self._token(grant_type="refresh_token", refresh_token=refresh_token))
 
-    def passport(self, access_token: str) -> str:
-        """The Passport JWT for one of this client's access tokens (RFC 8693, AAI 1.2.1)."""
+    def passport(self, access_token: str, audience: str = "") -> str:
+        """The Passport JWT for one of this client's access tokens (RFC 8693, AAI 1.2.1).
+
+        :param audience: the one node where it shall be good; empty for every node that trusts the broker.
+        """
+        return self._exchange(access_token, PASSPORT, audience)
+
+    def narrowed(self, access_token: str, audience: str) -> str:
+        """An access token that is good at one node alone."""
+        return self._exchange(access_token, ACCESS_TOKEN, audience)
+
+    def _exchange(self, access_token: str, wanted: str, audience: str) -> str:
+        fields = {"audience": audience} if audience else {}
         answer = self._token(
             grant_type=EXCHANGE_GRANT,
-            requested_token_type=PASSPORT,
+            requested_token_type=wanted,
             subject_token=access_token,
             subject_token_type=ACCESS_TOKEN,
+            **fields,
         )
         return str(answer["access_token"])
 

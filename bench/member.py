@@ -92,7 +92,7 @@ def running(folder: Path, **given: Any) -> Iterator[tuple[str, Popen[bytes]]]:
 
     :param given: settings beside those that every member needs.
     """
-    port = free_port()
+    port = given.get("listen", {}).get("port") or free_port()
     url = f"http://127.0.0.1:{port}"
     settings = {
         "kind": "member",

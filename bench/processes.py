@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figure import PeerAbsent
@@ -77,6 +78,50 @@ def wrk(url: str, seconds: int, connections: int, script: str | None = None, fol
     :raises PeerAbsent: if wrk is not installed.
     :raises RuntimeError: if an answer was no success: a figure of refusals is no figure.
     """
+    return float(_matched(r"Requests/sec:\s+([\d.]+)", _wrk(url, seconds, connections, script, folder)))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a closed loop met: requests a second, and the latency in ms that 50 and 99 % of them did not exceed."""
+
+    rate: float
+    p50: float
+    p99: float
+
+
+def closed_loop(url: str, requests: Sequence[tuple[str, str]], seconds: int, connections: int, folder: Path) -> Load:
+    """Ask ``requests`` one after the other on each connection, by wrk.
+
+    :param requests: path and bearer token (or nothing) of each; they are asked in turns.
+    :raises PeerAbsent: if wrk is not installed.
+    :raises RuntimeError: if an answer was no success.
+    """
+    (folder / "requests.txt").write_text("".join(f"{path}\n{token}\n" for path, token in requests))
+    said = _wrk(url, seconds, connections, _LOOP % (folder / "requests.txt"), folder)
+    times = [float(_matched(rf"P{percent} (\d+) us", said)) / 1000 for percent in (50, 99)]
+    return Load(float(_matched(r"Requests/sec:\s+([\d.]+)", said)), *times)
+
+
+_LOOP = """local asked, next = {}, 0
+local file = io.open("%s")
+for path in file:lines() do
+  local token = file:read("*l")
+  local headers = {}
+  if token ~= "" then headers["Authorization"] = "Bearer " .. token end
+  asked[#asked + 1] = wrk.format("GET", path, headers)
+end
+request = function()
+  next = next %% #asked + 1
+  return asked[next]
+end
+done = function(_, latency)
+  io.write(string.format("P50 %%d us\\nP99 %%d us\\n", latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+
+def _wrk(url: str, seconds: int, connections: int, script: str | None, folder: Path | None) -> str:
     command = [program("wrk", "wrk"), "-t1", f"-c{connections}", f"-d{seconds}s"]
     if script is not None and folder is not None:
         path = folder / "requests.lua"
@@ -85,7 +130,11 @@ def wrk(url: str, seconds: int, connections: int, script: str | None = None, fol
     said = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         raise RuntimeError(f"{url}: {said}")
-    match = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    return said
+
+
+def _matched(pattern: str, said: str) -> str:
+    match = re.search(pattern, said)
     if match is None:
-        raise RuntimeError(f"wrk said nothing of its rate: {said}")
-    return float(match[1])
+        raise RuntimeError(f"wrk did not say {pattern}: {said}")
+    return match[1]

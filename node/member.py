@@ -46,6 +46,7 @@ from federation.assertions import TrustedGateways
 from federation.nonces import Nonces
 from federation.side import Side
 from node.beacon.answering import Answering
+from node.beacon.beacon import DIRECT as BEACON_DIRECT
 from node.beacon.beacon import Beacon
 from node.beacon.envelope import beacon_shape
 from node.beacon.failures import FAILURES as BEACON_FAILURES
@@ -160,7 +161,7 @@ class _Member:
         """The standards that the profile names."""
         makers = {
             "drs": lambda: Contract("drs", DRS, self._drs(), frozenset({"get_object", "get_access"})),
-            "beacon": lambda: Contract("beacon", BEACON, self._beacon()),
+            "beacon": lambda: Contract("beacon", BEACON, self._beacon(), BEACON_DIRECT),
             "htsget": lambda: Contract("htsget", HTSGET, self._htsget(), frozenset({"get_reads", "get_variants"})),
             "dicomweb": lambda: dicomweb.contract(
                 self.engine, self.catalog, self.policy, self.clearinghouse, self.data.place, self.settings.public_url

@@ -16,6 +16,14 @@ from sqlalchemy import Engine, text
 
 from adapters.catalog.engine import connect
 from tests.interop.family import family as family
+from tests.scrub import Scrub
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test passes that tells a secret in its output."""
+    scrub = Scrub()
+    scrub.watch()
+    config.pluginmanager.register(scrub, "scrub")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

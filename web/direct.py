@@ -58,21 +58,30 @@ class Direct:
     """
 
     def __init__(self, served: list[Contract]) -> None:
-        self._paths = [known for contract in served if contract.direct for known in _paths(contract)]
+        paths = [known for contract in served if contract.direct for known in _paths(contract)]
+        # The router tries paths without parameters first too.
+        self._exact = {path: operation for path, pattern, operation in paths if not pattern.groups}
+        self._paths = [(pattern, operation) for _, pattern, operation in paths if pattern.groups]
 
     def find(self, scope: Scope) -> ASGIApp | None:
         """What answers a request, or None if it must go through connexion."""
         if scope["method"] != "GET":
             return None
+        path: str = scope["path"]
+        if path in self._exact:
+            return _direct(self._exact[path], {}, scope)
         for pattern, operation in self._paths:
-            match = pattern.fullmatch(scope["path"])
-            if match is None:
-                continue
-            if operation is None or any(name in BODIES for name, _ in scope["headers"]):
-                return None
-            arguments = _arguments(operation, scope["query_string"])
-            return None if arguments is None else partial(_answer, operation, {**match.groupdict(), **arguments})
+            match = pattern.fullmatch(path)
+            if match is not None:
+                return _direct(operation, match.groupdict(), scope)
         return None
+
+
+def _direct(operation: Operation | None, named: dict[str, str], scope: Scope) -> ASGIApp | None:
+    if operation is None or any(name in BODIES for name, _ in scope["headers"]):
+        return None
+    arguments = _arguments(operation, scope["query_string"])
+    return None if arguments is None else partial(_answer, operation, {**named, **arguments})
 
 
 def _arguments(operation: Operation, query: bytes) -> dict[str, Any] | None:
@@ -141,8 +150,8 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
-def _paths(contract: Contract) -> Iterator[tuple[re.Pattern[str], Operation | None]]:
-    """Paths in the order in which the router would try them; None where its GET is not for the short way."""
+def _paths(contract: Contract) -> Iterator[tuple[str, re.Pattern[str], Operation | None]]:
+    """Paths and patterns in the order in which the router would try them; None where a GET is not for the short way."""
     document = contracts.document(contract.name)
     found = set()
     for path, item in document["paths"].items():
@@ -155,7 +164,7 @@ def _paths(contract: Contract) -> Iterator[tuple[re.Pattern[str], Operation | No
             found.add(operation["operationId"])
             method = contracts.method(contract.handler, operation["operationId"])
             made = _operation(method, contracts.resolved(document, operation), parameters)
-        yield _pattern(contract.base_path + path, parameters), made
+        yield contract.base_path + path, _pattern(contract.base_path + path, parameters), made
     if found != contract.direct:
         raise LookupError(f"contract {contract.name!r} has no GET operation {sorted(contract.direct - found)}")
 

@@ -56,6 +56,7 @@ class Listen(Strict):
 
     host: str = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)  # processes that serve side by side
 
 
 class OrganizationSettings(Strict):

@@ -8,6 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
+# A writer that waits for its turn holds a connection; readers must find one beside them.
+CONNECTIONS = 64
+
 DRIVERS = {"postgresql": "postgresql+psycopg"}
 
 
@@ -37,7 +40,8 @@ def _sqlite(database: str | None, url: str) -> Engine:
     if not database or database == ":memory:":
         raise InvalidDatabaseUrl(f"{url!r} names no file: every acknowledged write must survive the process")
     Path(database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(f"sqlite:///{database}", connect_args={"timeout": 30, "check_same_thread": False})
+    given = {"timeout": 30, "check_same_thread": False}
+    engine = create_engine(f"sqlite:///{database}", connect_args=given, pool_size=8, max_overflow=CONNECTIONS - 8)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

@@ -11,6 +11,7 @@ from adapters.terms.durations import DAYS, days
 from adapters.terms.errors import InvalidFilter
 from adapters.terms.filters import Filter
 from adapters.terms.ontology import CURIE
+from adapters.terms.vocabulary import vocabulary
 
 STEPS = (1, 2, 5)
 """Numbers without edges of their own have those of … 0.5, 1, 2, 5, 10, 20 …, their negatives, and 0."""
@@ -37,6 +38,12 @@ class Bins:
         """
         return tuple(coarse for filter in filters for coarse in self._coarse(filter))
 
+    def published(self, id: str) -> list[str]:
+        """The edges for a field or measure as /filtering_terms lists them; empty where it has none of its own."""
+        if _is_age(id):
+            return [f"P{edge}Y" for edge in self.ages]
+        return [f"{edge:g}" for edge in self.numbers.get(id, ())]
+
     def _coarse(self, filter: Filter) -> tuple[Filter, ...]:
         if filter.operator is None or filter.value is None:
             return (filter,)
@@ -47,6 +54,13 @@ class Bins:
         if number is not None:
             return _between(filter, self.numbers.get(filter.id) or _series(number), number, "{:.12g}", LEAST)
         return (filter,)
+
+
+def _is_age(id: str) -> bool:
+    words = vocabulary()
+    field = words.imaging_fields.get(id)
+    of_imaging = field is not None and field.kind == "age"
+    return of_imaging or id in words.ages or any(id in fields.ages for fields in words.specimens.values())
 
 
 def _between(filter: Filter, edges: Sequence[float], value: float, form: str, least: float) -> tuple[Filter, ...]:

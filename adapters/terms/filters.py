@@ -33,8 +33,16 @@ KEYS = frozenset({"id", "operator", "value", "scope", "includeDescendantTerms", 
 MAX_TEXT = 200
 MANY, BLOCK = 500, 5000
 
-Listed = Callable[[BitMap], bool]
+People = BitMap | Mapping[str, BitMap]
+"""People wherever they are, or by the data set in which they have something."""
+
+Listed = Callable[[People], bool]
 """Whether a term that no ontology lists is known, given the people who have it: see :meth:`Filters.individuals`."""
+
+
+def anybody(people: People) -> bool:
+    """Whether there is anybody: to who sees everything, everything is known."""
+    return any(people.values()) if isinstance(people, Mapping) else bool(people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +143,7 @@ class Filters:
         """The entry types of this member that the id can be about, the preferred first."""
         return [scope for scope in self._scopes(filter) if scope in self._entry_types]
 
-    def individuals(self, filters: Sequence[Filter], visible: BitMap, listed: Listed = bool) -> BitMap:
+    def individuals(self, filters: Sequence[Filter], visible: BitMap, listed: Listed = anybody) -> BitMap:
         """The people among ``visible`` for whom all ``filters`` (of scope individual) hold.
 
         :param listed: a term that no loaded ontology has is known only if this holds of the visible people who have
@@ -168,7 +176,7 @@ class Filters:
         return frozenset(terms).union(*(descendants.split("\n") for descendants in connection.scalars(below)))
 
     def require_known(
-        self, connection: Connection, filter: Filter, term: str, people: BitMap, listed: Listed = bool
+        self, connection: Connection, filter: Filter, term: str, people: People, listed: Listed = anybody
     ) -> None:
         """:raises UnknownFilter: if ``term`` is in no ontology and its ``people`` are not :data:`Listed`."""
         if not in_ontology(connection, term):
@@ -240,7 +248,7 @@ def in_ontology(connection: Connection, term: str) -> bool:
     return connection.scalar(select(OntologyTerm.id).where(OntologyTerm.id == term).limit(1)) is not None
 
 
-def _require(filter: Filter, people: BitMap, listed: Listed) -> None:
+def _require(filter: Filter, people: People, listed: Listed) -> None:
     if not listed(people):
         raise UnknownFilter(f"filter {filter.id!r} is unknown; allowed: the ids listed in /filtering_terms")
 

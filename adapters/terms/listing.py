@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pyroaring import BitMap
 from sqlalchemy import Connection, Engine, func, select
 
 from adapters.catalog.models import ImagingSeries, ImagingStudy, Individual
+from adapters.terms.filters import Listed
 from adapters.terms.imaging import COLUMNS
 from adapters.terms.specimens import Specimens
 from adapters.terms.tables import IndividualValue, OntologySource, OntologyTerm, TermPeople
@@ -32,7 +33,7 @@ class Listing:
         self._specimens = specimens
         self._vocabulary = words or vocabulary()
 
-    def terms(self, visible: dict[str, BitMap], listed: Callable[[BitMap], bool]) -> list[Entry]:
+    def terms(self, visible: dict[str, BitMap], listed: Listed) -> list[Entry]:
         """All filtering terms, by id. A term or value is left out unless ``listed`` holds of the people who have it."""
         everyone = BitMap().union(*visible.values())
         found: dict[str, Entry] = {}
@@ -59,7 +60,7 @@ class Listing:
         version = next((v for source, v in versions.items() if f"/{prefix.lower()}." in f"/{source.lower()}."), None)
         return entry | ({"version": version} if version else {})
 
-    def _of_people(self, connection: Connection, everyone: BitMap, listed: Callable[[BitMap], bool]) -> Iterable[Entry]:
+    def _of_people(self, connection: Connection, everyone: BitMap, listed: Listed) -> Iterable[Entry]:
         scopes = [INDIVIDUAL]
         numeric = frozenset(connection.scalars(select(IndividualValue.field).distinct()))
         labels = _labels(connection)
@@ -73,26 +74,24 @@ class Listing:
             if path not in self._vocabulary.ages:
                 yield _entry(path, "alphanumeric", label, scopes)
 
-    def _of_specimens(self, visible: dict[str, BitMap], listed: Callable[[BitMap], bool]) -> Iterator[Entry]:
+    def _of_specimens(self, visible: dict[str, BitMap], listed: Listed) -> Iterator[Entry]:
         for scope in SPECIMENS:
             if scope not in self._entry_types:
                 continue
             fields = self._vocabulary.specimens[scope]
             for id, label in (*fields.terms.items(), *fields.texts.items(), *fields.ages.items()):
                 yield _entry(id, "alphanumeric", label, [scope])
-            having: dict[str, BitMap] = {}
+            having: dict[str, dict[str, BitMap]] = {}
             labels: dict[str, str] = {}
             for term, label, dataset, owner in self._specimens.having(scope):
                 if owner in visible.get(dataset, ()):
-                    having.setdefault(term, BitMap()).add(owner)
+                    having.setdefault(term, {}).setdefault(dataset, BitMap()).add(owner)
                     labels.setdefault(term, label)
             for term, people in having.items():
                 if listed(people):
                     yield _entry(term, "ontologyTerm", labels[term], [scope])
 
-    def _of_imaging(
-        self, connection: Connection, visible: dict[str, BitMap], listed: Callable[[BitMap], bool]
-    ) -> Iterable[Entry]:
+    def _of_imaging(self, connection: Connection, visible: dict[str, BitMap], listed: Listed) -> Iterable[Entry]:
         scopes = [scope for scope in (SERIES, STUDY) if scope in self._entry_types]
         for field, about in self._vocabulary.imaging_fields.items():
             values = self._values(connection, field, visible, listed)
@@ -105,10 +104,8 @@ class Listing:
             if custom.scope in scopes:
                 yield _entry(id, "custom", custom.label, scopes)
 
-    def _values(
-        self, connection: Connection, field: str, visible: dict[str, BitMap], listed: Callable[[BitMap], bool]
-    ) -> list[str]:
-        having: dict[str, BitMap] = {}
+    def _values(self, connection: Connection, field: str, visible: dict[str, BitMap], listed: Listed) -> list[str]:
+        having: dict[str, dict[str, BitMap]] = {}
         question = (
             select(func.upper(COLUMNS[field]), ImagingStudy.dataset, Individual.ordinal)
             .select_from(ImagingSeries)
@@ -119,7 +116,7 @@ class Listing:
         )
         for value, dataset, ordinal in connection.execute(question):
             if value and ordinal in visible[dataset]:
-                having.setdefault(value, BitMap()).add(ordinal)
+                having.setdefault(value, {}).setdefault(dataset, BitMap()).add(ordinal)
         return sorted(value for value, people in having.items() if listed(people))
 
 

@@ -98,7 +98,7 @@ class Specimens:
         """:raises UnknownFilter: for a term that is in no ontology and not listed of the visible people who have it."""
         for filter in filters:
             if filter.operator is None:
-                people = BitMap().union(*self.owners(None, [filter], visible).values())
+                people = self.owners(None, [filter], visible)
                 with self._engine.connect() as connection:
                     self._filters.require_known(connection, filter, filter.id, people, listed)
 

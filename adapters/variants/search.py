@@ -10,6 +10,7 @@ from typing import Any
 from pyroaring import BitMap
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, collate, func, or_, select
 
+from adapters.variants import quick
 from adapters.variants.carriers import decode
 from adapters.variants.query import Criteria, Place
 from adapters.variants.reach import SHORT, classes, longest
@@ -18,6 +19,7 @@ from adapters.variants.tables import VariantAnnotation, VariantContig, VariantRe
 
 # Alleles to fetch at once where a question may meet many: memory does not grow with the answer.
 PORTION = 2_000
+CARRIED = frozenset({VariantRow.carrier_count, VariantRow.carriers})
 KEY = (VariantRow.start, VariantRow.span, VariantRow.ref, VariantRow.alt, VariantRow.anchor, VariantRow.length)
 
 
@@ -69,14 +71,30 @@ def rows(
     connection: Connection, criteria: Criteria, part: Part, columns: Sequence[Any], *where: ColumnElement[bool]
 ) -> Iterator[Row[Any]]:
     """Matching rows of a part in order of start; the first columns are those of :data:`KEY`."""
-    narrow = [*_narrowing(criteria, part), *where]
-    statement = select(*KEY, *columns).order_by(VariantRow.start)
-    found = chain.from_iterable(
-        _fetched(connection, statement.where(*narrow, place)) for place in _places(criteria, part)
-    )
+    found = None if where or not CARRIED.issuperset(columns) else _quick(connection, criteria, part)
+    if found is None:
+        narrow = [*_narrowing(criteria, part), *where]
+        statement = select(*KEY, *columns).order_by(VariantRow.start)
+        places = _places(criteria, part)
+        found = chain.from_iterable(_fetched(connection, statement.where(*narrow, place)) for place in places)
     for row in found:
         if _bases_match(criteria, row):
             yield row
+
+
+def _quick(connection: Connection, criteria: Criteria, part: Part) -> Iterator[Any] | None:
+    """The rows of a question by nothing but place and bases; None for every other."""
+    if not criteria.by_place_alone:
+        return None
+    if criteria.place is Place.POSITION:
+        return quick.starting(connection, part.release, part.contig, _possible_starts(criteria))
+    if criteria.place is not Place.OVERLAP or classes(part.reaches) or not quick.streams(connection):
+        return None
+    first, last = criteria.window
+    near = quick.between(connection, part.release, part.contig, max(0, first - SHORT), last)
+    return (
+        row for row in near if (row.start < last and row.start + row.span > first if row.span else row.start >= first)
+    )
 
 
 def count(connection: Connection, criteria: Criteria, part: Part) -> int:
@@ -173,6 +191,10 @@ def _narrowing(criteria: Criteria, part: Part) -> Iterator[ColumnElement[bool]]:
         yield VariantRow.length <= criteria.max_length
     if criteria.gene is not None or criteria.aminoacid is not None:
         yield _annotated(criteria, part)
+    if criteria.mates is not None:
+        yield VariantRow.type == "BND"
+        named = (f"%{bracket}{name}:%" for name in criteria.mates for bracket in "[]")
+        yield or_(*(func.lower(VariantRow.alt).like(text.replace("_", "\\_"), escape="\\") for text in named))
 
 
 def _annotated(criteria: Criteria, part: Part) -> ColumnElement[bool]:

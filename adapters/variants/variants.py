@@ -23,6 +23,7 @@ from adapters.variants.tables import VariantRow
 
 INTERNAL_ID = re.compile(r"(?P<assembly>[A-Za-z0-9]+):(?P<contig>[A-Za-z0-9.]+):(?P<start>\d{1,10}):[^:]*:[^:]*")
 Visible = BitMap | Mapping[str, BitMap]
+FIRST_PORTION = 32  # alleles after which it is looked first whether everyone carries one
 LISTED = 500  # starts of a page that are asked for one by one
 COUNTED = (VariantRow.carrier_count, VariantRow.carriers)
 SHOWN = (
@@ -171,13 +172,14 @@ class Variants:
         return [variant for variant in shown if variant is not None], number
 
     def _carriers(self, connection: Connection, criteria: Criteria, part: Part, wanted: BitMap) -> BitMap:
-        """The union over a part, in portions; it ends as soon as everyone who can be in it is."""
-        found, portion = BitMap(), []
+        """The union over a part, in portions that grow; it ends as soon as everyone who can be in it is."""
+        found, size = BitMap(), FIRST_PORTION
+        portion: list[bytes] = []
         for row in search.rows(connection, criteria, part, (VariantRow.carriers,)):
             portion.append(row.carriers)
-            if len(portion) == search.PORTION:
+            if len(portion) == size:
                 found |= union(portion) & wanted
-                portion = []
+                portion, size = [], min(4 * size, search.PORTION)
                 if len(found) == len(wanted):
                     return found
         return found | (union(portion) & wanted)

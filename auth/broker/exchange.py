@@ -1,4 +1,9 @@
-"""Token exchange (RFC 8693): a Passport for its own client (AAI 1.2.1), or a token for one member for the gateway."""
+"""Token exchange (RFC 8693): a Passport for its own client (AAI 1.2.1), or a token for one member.
+
+With an ``audience`` either is good at that member alone and releases only visas of issuers which it trusts: who was
+sent it can do nothing with it elsewhere. Any client narrows its own tokens so; other clients' tokens only those clients
+that are configured to, such as the gateway.
+"""
 
 from __future__ import annotations
 
@@ -67,10 +72,11 @@ class ExchangeGrant(Issuing, BaseGrant, TokenEndpointMixin):  # type: ignore[mis
         if wanted == PASSPORT:
             if not subject.check_client(client):
                 raise InvalidRequestError("The subject_token is not valid.")
-            if audience is not None:
-                raise InvalidTargetError("A Passport has no audience.")
+            if audience is not None and audience not in self.server.settings.audiences:
+                raise InvalidTargetError("There is no such audience.")
         elif wanted == ACCESS_TOKEN or (wanted is None and audience is not None):
-            if audience not in client.settings.audiences:
+            own = self.server.settings.audiences if subject.check_client(client) else ()
+            if audience not in own and audience not in client.settings.audiences:
                 raise InvalidTargetError("The client may not have tokens for that audience.")
         else:
             raise InvalidRequestError(f"The requested_token_type must be {PASSPORT} or {ACCESS_TOKEN}.")
@@ -84,13 +90,15 @@ class ExchangeGrant(Issuing, BaseGrant, TokenEndpointMixin):  # type: ignore[mis
     def _passport(self, subject: Standing) -> dict[str, Any]:
         settings, now = self.server.settings, self.server.clock()
         lifetime = settings.lifetimes.passport
+        audience = self.request.form.get("audience")
         claims = {
             "iss": settings.public_url,
             "sub": subject.sub,
+            **({} if audience is None else {"aud": [audience]}),
             "iat": now,
             "exp": now + lifetime,
             "jti": secrets.token_urlsafe(16),
-            PASSPORT_SCOPE: self.server.collector.collect(subject.sub, None),
+            PASSPORT_SCOPE: self.server.collector.collect(subject.sub, audience),
         }
         return {
             "access_token": jose.sign(claims, self.server.keys.current(), typ=PASSPORT_TYPE),

@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from adapters.catalog.catalog import DatasetRecord
 from adapters.terms.bins import Bins
-from adapters.terms.filters import Listed
+from adapters.terms.filters import Listed, People
 from auth.caller import Caller
 from auth.policy import DatasetRule, Floor, Granularity, Policy, strictest
 from node.beacon.differences import told_alike
@@ -86,14 +86,20 @@ class Access:
         return self._strictest(counted).apply(sum(counted.values())) or 0
 
     def listed(self, members: Members) -> Listed:
-        """Whether a term that no ontology has may be known to exist, given the people who have it."""
+        """Whether a term that no ontology has may be known to exist, given the people who have it: of those who have
+        it in a data set, what is told is that data set's.
+        """
         exact = BitMap().union(*(of for d, of in members.items() if self._is_full(d)))
         limited = [d for d in members if not self._is_full(d)]
         others, floor = BitMap().union(*(members[d] for d in limited)), self._strictest(limited)
 
-        def listed(people: BitMap) -> bool:
-            known = len(people & others)
-            return bool(people & exact) or (known > 0 and floor.apply(known) is not None)
+        def listed(people: People) -> bool:
+            if isinstance(people, Mapping):
+                seen = BitMap().union(*(people[d] for d in people if self._is_full(d)))
+                hidden = BitMap().union(*(people[d] for d in people if not self._is_full(d)))
+            else:
+                seen, hidden = people & exact, people & others
+            return bool(seen) or (bool(hidden) and floor.apply(len(hidden)) is not None)
 
         return listed
 

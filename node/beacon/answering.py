@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 import anyio.to_thread
-import connexion
 from sqlalchemy import Engine
 
 from adapters.catalog.catalog import Catalog, CohortRecord, DatasetRecord, today
@@ -27,6 +27,7 @@ from node.beacon.profile import Profile
 from node.beacon.question import VARIANT, Members, Question, Search
 from node.beacon.request import Request, from_get, from_post
 from web.errors import Failure
+from web.request import header, query_string
 
 Body = dict[str, Any]
 REQUEST_ACCESS = {"id": "CUSTOM:request-access", "label": "Request access to the records of this data set"}
@@ -102,16 +103,17 @@ class Answering:
             self._require(kind)
         default = self._profile.default_granularity
         request = (
-            from_get(connexion.request.query_params.multi_items(), default)
+            from_get(parse_qsl(query_string(), keep_blank_values=True), default)
             if body is None
             else from_post(body, default)
         )
         if request.test_mode:
             return self._virtual(entry_type, request)
         self._require_narrowed(entry_type, request, where)
-        caller = await self._bearer(connexion.request.headers.get("authorization"))
+        caller = await self._bearer(header(b"authorization"))
         work = self._collections if entry_type in COLLECTIONS else self._result_sets
-        return await anyio.to_thread.run_sync(work, _question(entry_type, request, where), request, caller, where)
+        asked = _question(entry_type, request, where)
+        return await anyio.to_thread.run_sync(self._at_once, work, asked, request, caller, where)
 
     async def terms(self, skip: int, limit: int, where: Restriction = ALL, scope: str | None = None) -> Body:
         """The filtering terms that the caller may know of; ``limit`` 0: all.
@@ -120,8 +122,13 @@ class Answering:
         """
         for kind in (*(() if where.within is None else (where.within[0],)), *(() if scope is None else (scope,))):
             self._require(kind)
-        caller = await self._bearer(connexion.request.headers.get("authorization"))
+        caller = await self._bearer(header(b"authorization"))
         return await anyio.to_thread.run_sync(self._terms, caller, skip, limit, where, scope)
+
+    def _at_once(self, work: Callable[..., Body], *asked: Any) -> Body:
+        """What is kept of the catalog is compared with it once for the whole answer."""
+        with self._search.kept.moment():
+            return work(*asked)
 
     def _require(self, entry_type: str) -> None:
         if entry_type not in self._profile.entry_types:
@@ -222,6 +229,12 @@ class Answering:
     def _members(self, datasets: Sequence[DatasetRecord]) -> Members:
         return self._search.members([dataset.accession for dataset in datasets], self._today())
 
+    def _with_edges(self, terms: Sequence[Body]) -> list[Body]:
+        """The terms, and as values of ages and numbers the edges on which comparisons fall below record access."""
+        bins = None if self._guard is None else self._guard.bins
+        edges = {term["id"]: bins.published(term["id"]) for term in terms} if bins is not None else {}
+        return [term | ({"values": edges[term["id"]]} if edges.get(term["id"]) else {}) for term in terms]
+
     def _virtual(self, entry_type: str, request: Request) -> Body:
         """The answer in test mode: nobody's data, whoever asks (BEA-28)."""
         found = profile.test_records()[entry_type]
@@ -257,7 +270,7 @@ class Answering:
         from_index = Listing(self._engine, self._profile.entry_types, self._search.specimens)
         found = from_index.terms(members, access.listed(members)) + listing.data_use_terms(datasets)
         wanted = [term for term in found if scope is None or scope in term["scopes"]]
-        shown = wanted[skip * limit :][:limit] if limit else wanted
+        shown = self._with_edges(wanted[skip * limit :][:limit] if limit else wanted)
         response = {"filteringTerms": shown, "resources": from_index.resources(shown)}
         return envelope.informational(self._profile.id, (), response)
 

@@ -9,6 +9,7 @@ from pyroaring import BitMap
 
 from adapters.catalog.catalog import CohortRecord, DatasetRecord
 from adapters.terms.vocabulary import COHORT, INDIVIDUAL
+from adapters.variants.query import VariantQuery, validate
 from node.beacon.access import Access
 from node.beacon.question import Members, Question, Search
 
@@ -44,6 +45,9 @@ def cohorts(
     if question.variant is None and not search.of_people(question):
         return named
     about, who = Question(INDIVIDUAL, question.filters, question.variant), members()
+    if not named:  # what has no meaning is refused all the same
+        _told(search, access, replace(about, variant=None), who)
+        validate(question.variant or VariantQuery())
     return [
         cohort
         for cohort in named

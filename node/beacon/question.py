@@ -14,7 +14,7 @@ from adapters.catalog.catalog import DatasetRecord
 from adapters.catalog.kept import Kept
 from adapters.catalog.models import Cohort, CohortMember, Individual
 from adapters.terms import filters as terms
-from adapters.terms.filters import Filter, Filters, Listed
+from adapters.terms.filters import Filter, Filters, Listed, People, anybody
 from adapters.terms.imaging import Imaging
 from adapters.terms.owned import Named, Owned, OwnedEntries
 from adapters.terms.specimens import Specimens
@@ -119,7 +119,7 @@ class Search:
         wanted = frozenset(self._filters.datasets(filters, {d.accession: data_use(d) for d in datasets}))
         return [dataset for dataset in datasets if dataset.accession in wanted]
 
-    def met(self, question: Question, members: Members, listed: Listed = bool) -> Members:
+    def met(self, question: Question, members: Members, listed: Listed = anybody) -> Members:
         """Those of ``members`` who meet the question, by data set.
 
         Filters on people hold of the person; filters on imaging hold together on one series in that data set; the
@@ -145,7 +145,7 @@ class Search:
             found = self._owning(question, kinds, family, found)
         return self._carrying(question, found)
 
-    def resolved(self, question: Question, members: Members, listed: Listed = bool) -> Question:
+    def resolved(self, question: Question, members: Members, listed: Listed = anybody) -> Question:
         """The question with what each filter is about decided.
 
         A term that may be said of people as well as of their samples or runs, and states no scope, is about the entry
@@ -164,14 +164,14 @@ class Search:
         asked_first = sorted(scopes, key=lambda scope: scope != question.entry_type)
         return next((scope for scope in asked_first if listed(self.having(filter, scope, members))), INDIVIDUAL)
 
-    def having(self, filter: Filter, scope: str, members: Members) -> BitMap:
+    def having(self, filter: Filter, scope: str, members: Members) -> People:
         """The people of whom, or of whose entries of type ``scope``, a term is said."""
         if scope in SPECIMENS:
             one = replace(filter, about=scope)
-            return BitMap().union(*self.specimens.owners(scope, [one], members).values())
+            return self.specimens.owners(scope, [one], members)
         return self._filters.individuals([filter], BitMap().union(*members.values()), _anyhow)
 
-    def individuals(self, question: Question, members: Members, listed: Listed = bool) -> BitMap:
+    def individuals(self, question: Question, members: Members, listed: Listed = anybody) -> BitMap:
         """Those of ``members`` who meet the question in any data set, each once."""
         return BitMap().union(*self.met(question, members, listed).values())
 
@@ -267,7 +267,7 @@ class Search:
         return {dataset: of & carriers.get(dataset, BitMap()) for dataset, of in found.items()}
 
 
-def _anyhow(_people: BitMap) -> bool:
+def _anyhow(_people: People) -> bool:
     """A term that is listed nowhere is looked for all the same."""
     return True
 

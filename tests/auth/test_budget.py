@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -156,3 +157,17 @@ def test_spent_is_what_was_charged(asked: list[tuple[int, int, float]]) -> None:
     assert budgets.spent("HRA000001", "person alice") == pytest.approx(charged or 0.0)
     assert (charged or 0.0) <= 1 + 1e-9
     assert rows(engine) == 2 * len(answered)
+
+
+def test_a_debit_looks_nothing_up_by_going_through_a_whole_table(sqlite_engine: Engine) -> None:
+    """A budget that many have used must not get slower with every question."""
+    Base.metadata.create_all(sqlite_engine)
+    asked: list[tuple[str, Any]] = []
+    event.listen(sqlite_engine, "before_cursor_execute", lambda _c, _k, text, given, *_: asked.append((text, given)))
+    Budgets(sqlite_engine).debit("alice", "a.example", [charge("q1"), charge("q2")])
+    selects = [(statement, given) for statement, given in asked if statement.startswith("SELECT")]
+    assert len(selects) >= 2
+    with sqlite_engine.connect() as connection:
+        for statement, given in selects:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given).all()
+            assert not any(row.detail.startswith("SCAN auth_") for row in plan), plan

@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from tests.scrub import logs_of_family
+
 SECONDS = 240
 PROCESSES = 6
 
@@ -82,6 +84,7 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
     try:
         _await(process, "Ready after")
         yield Family(json.loads((folder / "family.json").read_text()), folder)
+        assert logs_of_family(folder) == []
     finally:
         process.terminate()
         process.communicate(timeout=60)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -148,3 +148,49 @@ def test_a_process_told_to_stop_finishes_the_download_under_way(tmp_path: Path) 
             received += sum(len(piece) for piece in content)
         assert received == wanted.stat().st_size
         assert process.wait(timeout=SECONDS) in (0, -signal.SIGTERM)
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not happened():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.05)  # nothing to await: processes that are not our children
+
+
+def test_workers_serve_side_by_side_are_replaced_and_stop_together(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    values = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump(values | {"listen": {**values["listen"], "workers": 2}}))
+    upgrade(connect(values["database"]), "member")
+    with serving(config) as (process, url):
+        first = children(process)
+        assert len(first) == 2
+        os.kill(first[0], signal.SIGKILL)
+        until(lambda: len(children(process)) == 2 and first[0] not in children(process))
+        assert requests.get(f"{url}/readyz", timeout=SECONDS).status_code == 200
+        second = children(process)
+        process.terminate()
+        assert process.wait(SECONDS) == 0
+        assert all(gone(pid) for pid in second)
+
+
+def test_workers_stop_where_the_process_that_watches_them_is_killed(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    values = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump(values | {"listen": {**values["listen"], "workers": 2}}))
+    upgrade(connect(values["database"]), "member")
+    with serving(config) as (process, _url):
+        workers = children(process)
+        process.kill()
+        until(lambda: all(gone(pid) for pid in workers))

@@ -11,7 +11,7 @@ import pytest
 from tests.node.beacon import oracle
 from tests.node.beacon.conftest import BASE, Served, headers
 from tests.node.beacon.test_oracle import random_question, sets_of
-from tests.node.beacon.world import RARE
+from tests.node.beacon.world import RARE, RARE_TISSUE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PATHS = ("/individuals", "/g_variants", "/imaging_studies", "/imaging_series", "/datasets")
@@ -68,6 +68,16 @@ async def test_a_term_of_one_person_is_unknown_to_strangers(served: Served) -> N
               for token in (None, "three")]  # fmt: skip
     assert RARE not in listed[0]
     assert RARE in listed[1]
+
+
+async def test_a_term_of_one_sample_is_unknown_although_its_person_is_seen_elsewhere(served: Served) -> None:
+    for path in ("/individuals", "/biosamples"):
+        for id in (RARE_TISSUE, "BTO:0000002"):
+            assert (await served.get(path, None, filters=id)).status_code == 400
+        found = (await served.get(path, "three", filters=RARE_TISSUE)).json()
+        assert found["responseSummary"] == {"exists": True, "numTotalResults": 1}
+    assert RARE_TISSUE not in (await served.get("/filtering_terms")).text
+    assert RARE_TISSUE in (await served.get("/filtering_terms", "three")).text
 
 
 async def test_records_never_show_submitters_names_or_links(served: Served) -> None:

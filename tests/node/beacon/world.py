@@ -35,6 +35,7 @@ PARENTS = {
 }
 TERMS = sorted({"HP:0000118", "UBERON:0000062", *PARENTS})
 DISEASES = ("MONDO:0004975", "MONDO:0005148", "ICD10:J40")
+RARE_TISSUE = "BTO:0000001"  # of one sample in HRA000003, whose person is in HRA000001 too
 RARE = "ORPHA:98"  # of one person, in no ontology
 SEXES = ("NCIT:C16576", "NCIT:C20197", "NCIT:C17998")
 BMI = "LOINC:35925-4"
@@ -124,6 +125,9 @@ def generate(seed: int, people: int = 90) -> World:
                 _study(dice, world, person, dataset, number)
             for number in range(dice.choice([1, 1, 2])):
                 _specimen(dice, world, person, dataset, number)
+    both = {p.accession for p in world.people if {"HRA000001", "HRA000003"} <= {*p.datasets} and not p.withdrawn}
+    rare = next(s for s in world.specimens if s.person in both and s.dataset == "HRA000003")
+    rare.record["sampleOriginType"] = {"id": RARE_TISSUE}
     for dataset in SETS:
         of = [person.accession for person in world.people if dataset in person.datasets]
         world.cohorts[f"half-of-{dataset}"] = (dataset, of[::2])

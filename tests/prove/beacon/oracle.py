@@ -441,17 +441,17 @@ class _Answer:
         elif not self.files.in_ontology(id) and not self._known(self._having({"id": id}, "individual")):
             raise Refused("unknown measure")
 
-    def _known(self, who: set[str]) -> bool:
-        return public.known(self.asked.token, self.members, who)
+    def _known(self, who: Members) -> bool:
+        return public.known(self.asked.token, who)
 
-    def _having(self, filter: dict[str, Any], scope: str) -> set[str]:
-        found = set()
+    def _having(self, filter: dict[str, Any], scope: str) -> Members:
+        found: Members = {}
         for dataset, members in self.members.items():
             one = self.files.sets[dataset]
             if scope == "individual":
-                found |= {p for p in members if self._has_term(filter, _terms(one.people[p]))}
+                found[dataset] = {p for p in members if self._has_term(filter, _terms(one.people[p]))}
             else:
-                found |= {
+                found[dataset] = {
                     c.sample["individualId"]
                     for c in one.chains
                     if self._has_term(filter, _terms_of(c, scope)) and c.sample["individualId"] in members

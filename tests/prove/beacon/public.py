@@ -48,8 +48,8 @@ def people(token: str | None, found: Mapping[str, set[str]], *, genotypes: bool)
     return Told(frozenset(shown), len(exact) + (floor(len(counted)) or 0))
 
 
-def known(token: str | None, members: Mapping[str, set[str]], who: set[str]) -> bool:
-    """Whether a term that no ontology has may be known to exist, given the people who have it."""
-    seen = set().union(*(members[d] for d in members if d in TOKENS[token]))
-    hidden = set().union(*(members[d] for d in members if d not in TOKENS[token]))
-    return bool(who & seen) or floor(len(who & hidden)) is not None
+def known(token: str | None, who: Mapping[str, set[str]]) -> bool:
+    """Whether a term that no ontology has may be known to exist, given the people of each data set who have it."""
+    seen = set().union(*(of for d, of in who.items() if d in TOKENS[token]))
+    hidden = set().union(*(of for d, of in who.items() if d not in TOKENS[token]))
+    return bool(seen) or floor(len(hidden)) is not None
