@@ -234,8 +234,10 @@ def check_name(buf: Bytes, start: int, end: int, t: Tally, seed: Keys) -> np.uin
     begin = start + 1 if end > start and buf[start] == AT else start
     if begin == start:
         note(t, kinds.AT_SIGN, 0, start, 1, int(buf[start]) if end > start else kinds.EOF_BYTE)
-    stop = token_end(buf, begin, end)
     i = first_odd(buf, begin, end)
+    stop = i
+    if i < end and buf[i] != SPACE and buf[i] != TAB:
+        stop = token_end(buf, i + 1, end)
     while i < end and (buf[i] == SPACE or buf[i] == TAB):
         i = first_odd(buf, i + 1, end)
     if i < end:
@@ -257,10 +259,12 @@ def check_name(buf: Bytes, start: int, end: int, t: Tally, seed: Keys) -> np.uin
 def check_plus(buf: Bytes, at: Ints, t: Tally) -> None:
     """The third line: ``+``, alone or with the first line's text."""
     start, end = at[2, START], at[2, END]
+    if end - start == 1 and buf[start] == PLUS:
+        return
     if end == start or buf[start] != PLUS:
         note(t, kinds.PLUS_LINE, 2, start, 1, int(buf[start]) if end > start else kinds.EOF_BYTE)
         return
-    if end - start == 1 or not begins(buf, at, 0, AT):
+    if not begins(buf, at, 0, AT):
         return
     first = at[0, START]
     same = at[0, END] - first == end - start

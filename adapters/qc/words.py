@@ -57,7 +57,7 @@ def _lowest_bit(_context: Any, word: Any) -> Any:
     def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
-    return types.uint64(types.uint64), emit
+    return types.uint64(word), emit
 
 
 lowest_bit: Any = intrinsic(_lowest_bit)
@@ -80,7 +80,7 @@ def first_odd(buf: Bytes, start: int, end: int) -> int:
     while i + 8 <= end:
         found = odd_bits(load(buf, i))
         if found:
-            return i + np.int64(lowest_bit(found) >> np.uint64(3))
+            return i + int(np.int64(lowest_bit(found) >> np.uint64(3)))
         i += 8
     if i > start and not odd_bits(load(buf, end - 8)):
         return end
