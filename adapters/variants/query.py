@@ -53,6 +53,7 @@ class VariantQuery:
     gene: str | None = None
     aminoacid_change: str | None = None
     genomic_allele: str | None = None
+    mate_name: str | None = None
 
 
 class Place(Enum):
@@ -68,7 +69,8 @@ class Place(Enum):
 class Criteria:
     """A checked question. ``starts`` are the positions of a sequence question, ``window`` the range of an overlap.
 
-    ``bracket`` holds the bounds of start and end: start in [0, 1), end in [2, 3). All other fields narrow further.
+    ``bracket`` holds the bounds of start and end: start in [0, 1), end in [2, 3). All other fields narrow further;
+    ``mates`` are names of the sequence on which a breakend goes on.
     """
 
     place: Place = Place.ANYWHERE
@@ -83,6 +85,7 @@ class Criteria:
     max_length: int | None = None
     gene: str | None = None
     aminoacid: str | None = None
+    mates: tuple[str, ...] | None = None
 
     @property
     def by_place_alone(self) -> bool:
@@ -119,6 +122,7 @@ def validate(query: VariantQuery) -> Criteria:
         max_length=query.max_length,
         gene=_text("geneId", query.gene, GENE, "an HGNC gene symbol such as BRAF"),
         aminoacid=_text("aminoacidChange", query.aminoacid_change, AMINOACID, "the one-letter form such as V600E"),
+        mates=_mates(query, genome),
     )
 
 
@@ -138,6 +142,19 @@ def _sequence(named: str | None, reference_name: str | None) -> tuple[GenomeAsse
         return genome, genome.contig(reference_name)
     except UnknownContig as error:
         raise InvalidVariantQuery("referenceName", str(error)) from error
+
+
+def _mates(query: VariantQuery, genome: GenomeAssembly | None) -> tuple[str, ...] | None:
+    """The names, in lower case, under which a breakend may name its mate's sequence."""
+    if query.mate_name is None:
+        return None
+    if genome is None:
+        raise InvalidVariantQuery("assemblyId", "required with mateName")
+    try:
+        contig = genome.contig(query.mate_name)
+    except UnknownContig as error:
+        raise InvalidVariantQuery("mateName", str(error)) from error
+    return tuple(sorted({contig.name.lower(), *(name for name, of in genome.synonyms.items() if of == contig)}))
 
 
 Positions = tuple[Place, tuple[int, ...], tuple[int, int], tuple[int, int, int, int]]
@@ -218,6 +235,7 @@ def _genomic_allele(query: VariantQuery) -> Criteria:
         "end": query.end or None,
         "referenceBases": query.reference_bases,
         "alternateBases": query.alternate_bases,
+        "mateName": query.mate_name,
     }
     for name, value in others.items():
         if value is not None:

@@ -191,6 +191,10 @@ def _narrowing(criteria: Criteria, part: Part) -> Iterator[ColumnElement[bool]]:
         yield VariantRow.length <= criteria.max_length
     if criteria.gene is not None or criteria.aminoacid is not None:
         yield _annotated(criteria, part)
+    if criteria.mates is not None:
+        yield VariantRow.type == "BND"
+        named = (f"%{bracket}{name}:%" for name in criteria.mates for bracket in "[]")
+        yield or_(*(func.lower(VariantRow.alt).like(text.replace("_", "\\_"), escape="\\") for text in named))
 
 
 def _annotated(criteria: Criteria, part: Part) -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ TEXTS = {
     "geneId": "gene",
     "aminoacidChange": "aminoacid_change",
     "genomicAlleleShortForm": "genomic_allele",
+    "mateName": "mate_name",
 }
 NUMBERS = {"variantMinLength": "min_length", "variantMaxLength": "max_length"}
 POSITIONS = ("start", "end")

@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -175,15 +176,24 @@ def _joint(
 
 
 async def budgeted(
-    asking: Asking, person: Matrix, token: str, floor: Floor, *, numbers: bool, together: int = 1, most: int = 60
+    asking: Asking,
+    person: Matrix,
+    token: str,
+    floor: Floor,
+    *,
+    numbers: bool,
+    together: int = 1,
+    most: int = 60,
+    charged: bool = True,
 ) -> float:
     """The score of one person for one caller who asks the most telling questions until the budget is spent.
 
     The order is the best: by what the answer tells for its price (Raisaro et al. order by rarity alone). With
-    ``together``, neighbours that are charged as one are asked together.
+    ``together``, neighbours that are charged as one are asked together. Where nothing is ``charged``, what tells most
+    comes first.
     """
     score, refused = 0.0, 0
-    for group in _ordered(asking.cohort, person, floor, numbers, together)[:most]:
+    for group in _ordered(asking.cohort, person, floor, numbers, together, charged)[:most]:
         for allele in group:
             answer = await asking.carriers(allele, token, requestedGranularity="count" if numbers else "boolean")
             if answer.status_code == 403:
@@ -200,12 +210,14 @@ async def budgeted(
     return score
 
 
-def _ordered(cohort: Cohort, person: Matrix, floor: Floor, numbers: bool, together: int) -> list[list[int]]:
+def _ordered(
+    cohort: Cohort, person: Matrix, floor: Floor, numbers: bool, together: int, charged: bool
+) -> list[list[int]]:
     by_block: dict[int, list[tuple[float, float, int]]] = {}
     for allele in np.flatnonzero(person).tolist():
         frequency = float(cohort.frequencies[allele])
         tells = chances(frequency, cohort.people, floor, numbers).telling
-        cost = price(frequency, cohort.people, floor, numbers=numbers)
+        cost = price(frequency, cohort.people, floor, numbers=numbers) if charged else 1.0
         by_block.setdefault(int(cohort.starts[allele]) // 10_000, []).append((tells, cost, allele))
     groups = []
     for found in by_block.values():
@@ -265,10 +277,9 @@ async def differs(asking: Asking, target: int, term: str, people: Sequence[Known
     """ "A" and "A and B", where B is known to hold of everybody with A but the target, for many A."""
     person, tried = people[target], 0
     own = sorted(person.terms - {term})
-    for size in (1, 2, 3):
-        for first in range(len(own) - size + 1):
-            chosen = frozenset(own[first : first + size])
-            lacking = [p for p in people if chosen <= p.terms and p.sex == person.sex and USUAL not in p.terms]
+    for size in range(1, 6):
+        for chosen in combinations(own, size):
+            lacking = [p for p in people if p.terms.issuperset(chosen) and p.sex == person.sex and USUAL not in p.terms]
             if len(lacking) != 1:
                 continue
             filters = [{"id": name} for name in (*chosen, term)] + [{"id": person.sex}]

@@ -143,6 +143,7 @@ class Question:
     gene: str | None = None
     aminoacid_change: str | None = None
     genomic_allele: str | None = None
+    mate_name: str | None = None
 
 
 def _like(pattern: str | None, text: str) -> bool:
@@ -191,6 +192,9 @@ def matches(q: Question, line: Line) -> bool:
         if last < q.start[0] or first >= q.end[0]:
             return False
     if not _bases(q, line):
+        return False
+    mate = (q.mate_name or "").removeprefix("chr")
+    if mate and not any(f"{bracket}{prefix}{mate}:" in line.alt for bracket in "[]" for prefix in ("", "chr")):
         return False
     if q.variant_type and line.type not in ASKED[q.variant_type]:
         return False

@@ -74,6 +74,8 @@ def question(r: random.Random, lines: list[oracle.Line]) -> oracle.Question:
         return oracle.Question(assembly=r.choice([None, line.assembly]), gene=r.choice(GENES), **more)
     if kind == "aminoacid":
         return oracle.Question(aminoacid_change=r.choice(CHANGES), **more)
+    if r.random() < 0.5:
+        return oracle.Question(assembly=r.choice(["GRCh37", "GRCh38"]), mate_name=r.choice(["21", "chr21", "X"]))
     return oracle.Question(assembly=r.choice([None, "GRCh37", "GRCh38"]), **more)
 
 

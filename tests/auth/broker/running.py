@@ -80,8 +80,14 @@ def tables(engine: Engine) -> None:
 def broker_serving(settings: BrokerSettings, engine: Engine, clock: Clock | None = None) -> Iterator[None]:
     """The whole broker, as its process serves it, on the port of its ``public_url``; stopped at the end."""
     app = create_application(node.app.broker(settings, engine, clock or Clock()))
-    port = urlsplit(settings.public_url).port
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port or 80, log_config=None, access_log=False))
+    with serving_asgi(app, urlsplit(settings.public_url).port or 80):
+        yield
+
+
+@contextmanager
+def serving_asgi(app: Any, port: int) -> Iterator[None]:
+    """An ASGI application on 127.0.0.1, stopped at the end."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +23,7 @@ from auth.broker.settings import BrokerSettings
 from tests.auth.broker.running import (
     CHEAP,
     CLI,
+    DEVICE,
     WEB,
     Browser,
     Clock,
@@ -34,6 +38,7 @@ from tests.auth.broker.test_tokens import Members, exchange
 from tests.support import free_port, program
 
 NPM = Path(__file__).parents[2] / "interop" / "npm"
+LISTENS = "http://localhost:4242"  # oidc-agent wants a port of this name, though it does not need it here
 SECRET = "a secret of the institution: 100 % + more"
 
 
@@ -142,6 +147,146 @@ def test_openid_client_signs_in_and_jose_verifies_every_token(browser: Browser, 
         "visa": "vnd.ga4gh.visa+jwt",
     }
     assert {token["sub"] for token in told["verified"].values()} == {ming}
+
+
+APACHE = """
+ServerName 127.0.0.1
+ServerRoot {folder}
+PidFile {folder}/pid
+ErrorLog {folder}/error.log
+Listen 127.0.0.1:{port}
+User www-data
+{modules}
+DocumentRoot {folder}/www
+OIDCProviderMetadataURL {broker}/.well-known/openid-configuration
+OIDCClientID apache
+OIDCClientSecret s3cret
+OIDCRedirectURI http://127.0.0.1:{port}/callback
+OIDCCryptoPassphrase interop
+OIDCPKCEMethod S256
+OIDCScope "openid profile ga4gh_passport_v1"
+<Location />
+  AuthType openid-connect
+  Require valid-user
+  Header set X-Name "%{{OIDC_CLAIM_name}}e"
+  Header set X-Sub "%{{OIDC_CLAIM_sub}}e"
+</Location>
+"""
+MODULES = ("mpm_event", "authn_core", "authz_core", "authz_user", "headers", "auth_openidc")
+
+
+@contextmanager
+def apache(folder: Path, port: int, broker: str) -> Iterator[str]:
+    """Debian's Apache with mod_auth_openidc before a page; its URL."""
+    command = program("apache2")
+    where = "/usr/lib/apache2/modules"
+    modules = "\n".join(f"LoadModule {name}_module {where}/mod_{name}.so" for name in MODULES)
+    (folder / "www").mkdir()
+    (folder / "www" / "page.txt").write_text("for members only\n")
+    for path in (folder, *folder.parents[:3]):
+        path.chmod(0o755)
+    config = folder / "apache.conf"
+    config.write_text(APACHE.format(folder=folder, port=port, broker=broker, modules=modules))
+    process = subprocess.Popen([command, "-f", str(config), "-DFOREGROUND"], stderr=subprocess.PIPE, text=True)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(200):
+            with contextlib.suppress(requests.ConnectionError):
+                requests.get(url, timeout=5, allow_redirects=False)
+                break
+            assert process.poll() is None, process.communicate()[1]
+            threading.Event().wait(0.1)  # nothing to await: the socket of another process
+        yield url
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+@pytest.mark.interop
+def test_mod_auth_openidc_lets_people_in_after_they_signed_in(tmp_path: Path) -> None:
+    ports = free_port(), free_port()
+    url = f"http://127.0.0.1:{ports[0]}"
+    engine = connect(f"sqlite:///{tmp_path}/broker.db")
+    tables(engine)
+    callback = f"http://127.0.0.1:{ports[1]}/callback"
+    client = {"client_id": "apache", "name": "Web server", "client_secret": "s3cret", "redirect_uris": [callback]}
+    given = {"public_url": url, "database": str(engine.url), "clients": [client], "passwords": CHEAP.model_dump()}
+    settings, clock = BrokerSettings.model_validate(given), Clock()
+    folder = tmp_path / "apache"
+    folder.mkdir()
+    with broker_serving(settings, engine, clock), apache(folder, ports[1], url) as site:
+        browser = Browser(Running(settings, engine, clock))
+        sub = browser.broker.account()
+        leaving = browser.http.get(f"{site}/page.txt", allow_redirects=False, timeout=20)
+        assert leaving.headers["Location"].startswith(f"{url}/authorize?")
+        page = browser.sign_in(browser.get(leaving.headers["Location"]))
+        back = browser.submit(page, decision="allow")
+        let_in = browser.http.get(back.headers["Location"], timeout=20)
+        assert (let_in.status_code, let_in.text) == (200, "for members only\n"), (folder / "error.log").read_text()
+        assert (let_in.headers["X-Sub"], let_in.headers["X-Name"]) == (sub, "Ming Li")
+    engine.dispose()
+
+
+@contextmanager
+def agent(folder: Path) -> Iterator[dict[str, str]]:
+    """A running oidc-agent with a home of its own; the environment of its clients."""
+    command = program("oidc-agent")
+    (folder / "oidc").mkdir(mode=0o700)
+    environment = {**os.environ, "HOME": str(folder), "OIDC_CONFIG_DIR": str(folder / "oidc")}
+    said = subprocess.run([command], env=environment, capture_output=True, text=True, timeout=20, check=True).stdout
+    socket, process = re.search(r"OIDC_SOCK=([^;]+)", said), re.search(r"OIDCD_PID=(\d+)", said)
+    assert socket is not None
+    assert process is not None
+    yield {**environment, "OIDC_SOCK": socket[1]}
+    os.kill(int(process[1]), signal.SIGTERM)
+
+
+@pytest.mark.interop
+def test_oidc_agent_gets_tokens_by_the_device_flow(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    engine = connect(f"sqlite:///{tmp_path}/broker.db")
+    tables(engine)
+    client = {"client_id": "agent", "name": "oidc-agent", "client_secret": "s3cret", "redirect_uris": [LISTENS]}
+    given = {
+        "public_url": url,
+        "database": str(engine.url),
+        "clients": [{**client, "grant_types": ["authorization_code", "refresh_token", DEVICE]}],
+        "passwords": CHEAP.model_dump(),
+        "lifetimes": {"poll_interval": 1},
+    }
+    settings, clock = BrokerSettings.model_validate(given), Clock()
+    with broker_serving(settings, engine, clock), agent(tmp_path) as environment:
+        running = Running(settings, engine, clock)
+        sub = running.account()
+        asked = ["--issuer", url, "--client-id", "agent", "--client-secret", "s3cret", "--redirect-uri", LISTENS]
+        quiet = ["--pw-cmd", "echo secret", "--prompt=none", "--confirm-yes", "--no-url-call"]
+        scope = ["--scope", "openid profile ga4gh_passport_v1 offline_access"]
+        command = [program("oidc-gen"), "ming", "--flow=device", *asked, *scope, *quiet]
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        said = ""
+        while (found := re.search(r"\b([A-Z]{4}-[A-Z]{4})\b", said)) is None:
+            line = process.stdout.readline()
+            assert line, said[-300:]
+            said += line
+        browser = Browser(running)
+        page = browser.sign_in(browser.get("/device", params={"user_code": found[1]}))
+        assert "oidc-agent" in page.text
+        assert browser.submit(page, decision="allow").status_code == 200
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, said[-300:]
+        token = subprocess.run(
+            [program("oidc-token"), "ming"], env=environment, capture_output=True, text=True, timeout=20, check=True
+        )
+        assert running.userinfo(token.stdout.strip()).json()["sub"] == sub
+    engine.dispose()
 
 
 def test_pyjwt_verifies_every_token(browser: Browser, ming: str, members: Members) -> None:

@@ -262,6 +262,8 @@ BAD_GET = [
     ("/g_variants", {"geneId": "no gene!"}, "geneId"),
     ("/g_variants", {"aminoacidChange": "p.Val600Glu"}, "aminoacidChange"),
     ("/g_variants", {"genomicAlleleShortForm": "BRAF:c.1799T>A"}, "genomicAlleleShortForm"),
+    ("/g_variants", {"mateName": "21"}, "assemblyId"),
+    ("/g_variants", {"assemblyId": "GRCh38", "mateName": "99"}, "mateName"),
     ("/g_variants", {"variantType": "WEIRD", "geneId": "TTN"}, "variantType"),
     ("/g_variants", {"variantMinLength": "9", "variantMaxLength": "3", "geneId": "TTN"}, "variantMaxLength"),
     ("/g_variants", {"variantMinLength": "-9", "geneId": "TTN"}, "variantMinLength"),

@@ -14,7 +14,7 @@ NAMES = {
     "assembly": "assemblyId", "reference_name": "referenceName", "start": "start", "end": "end",
     "reference_bases": "referenceBases", "alternate_bases": "alternateBases", "variant_type": "variantType",
     "min_length": "variantMinLength", "max_length": "variantMaxLength", "gene": "geneId",
-    "aminoacid_change": "aminoacidChange", "genomic_allele": "genomicAlleleShortForm",
+    "mate_name": "mateName", "aminoacid_change": "aminoacidChange", "genomic_allele": "genomicAlleleShortForm",
 }  # fmt: skip
 GET_NAMES = {"geneId": ["geneId", "geneid"], "genomicAlleleShortForm": ["genomicAlleleShortForm", "allele"]}
 

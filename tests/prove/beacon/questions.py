@@ -217,6 +217,8 @@ class Questions:
 
     def _gene(self, line: alleles.Line) -> dict[str, Any]:
         dice, more = self._dice, self._more()
+        if dice.random() < 0.1:
+            return {"assembly": line.assembly, "mate_name": dice.choice(["21", "chr21", "X"])}
         if dice.random() < 0.3:
             more["aminoacid_change"] = dice.choice(CHANGES)
         return {"assembly": dice.choice([line.assembly, "GRCh38"]), "gene": dice.choice(GENES), **more}
