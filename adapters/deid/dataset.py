@@ -68,7 +68,8 @@ def deidentify(path: Path, order: Order, subject: Subject, known: Known) -> tupl
     data = _load(path, subject.profile)
     facts = facts_of(data)
     facts.check(subject.profile)
-    look_at(path, facts, subject.profile, order.look)
+    if look_at(path, facts, subject.profile, order.look):
+        raise Refused(Reason.TEXT_IN_PIXELS, "text in big-endian pixel data, which is not written anew")
     rewriter = Rewriter(subject, Keeper(subject.profile, known, frozenset(declared(data))), data)
     rewriter.rewrite(data)
     for tag, (vr, value) in marks(subject.profile, pixels=facts.pixels is not None).items():

@@ -21,6 +21,7 @@ TAGS = {
     0x0020000E: "series",
     0x00280002: "samples",
     0x00280004: "photometric",
+    0x00280006: "planar",
     0x00280008: "frames",
     0x00280010: "rows",
     0x00280011: "columns",

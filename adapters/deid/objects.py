@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -17,13 +17,15 @@ from adapters.deid.meta import DEFLATED, write_meta
 from adapters.deid.opening import BigEndian, Body, opened
 from adapters.deid.output import Bytes, Output, deflated
 from adapters.deid.private import Keeper
+from adapters.deid.redaction import Box, blanked, geometry
 from adapters.deid.rewrite import Kept, Piece, Recipe, Rewriter, followed, recipe, whole
 from adapters.deid.rules import Profile
 from adapters.deid.template import Templates
 from adapters.deid.values import Subject
+from adapters.deid.walker import PIXEL_DATA
 
 Claim = Callable[[str, str], None]  # new SOP Instance UID and digest: raises Refused if the UID is another object's
-Look = Callable[[Path, Facts], str | None]  # why the pixels may not be passed on; None if they hold no text
+Look = Callable[[Path, Facts], Sequence[Box]]  # where text is in the pixels; raises Refused if it cannot tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,10 @@ class Writer:
 
     def _again(self, instance: Instance, body: Body, path: Path | str) -> Written:
         """A file like the one before: its loose elements are judged, the others known."""
-        facts = self._checked(instance, path)
+        facts, boxes = self._checked(instance, path)
         rewriter = Rewriter(instance, self._subject, self._keeper, self._recipe.blocks)
-        written = self._written(body, facts, followed(self._recipe, rewriter.outputs()))
+        pieces = followed(self._recipe, rewriter.outputs())
+        written = self._written(body, facts, _without_text(pieces, instance, facts, boxes))
         self._kept.update(rewriter.kept)
         self._alike += 1
         return written
@@ -142,12 +145,13 @@ class Writer:
     def _anew(self, body: Body, path: Path | str) -> Written:
         """A file unlike the one before: every element is judged."""
         instance = walked(body, self._profile)
-        facts = self._checked(instance, path)
+        facts, boxes = self._checked(instance, path)
         keeper = Keeper(self._profile, self._known, instance.declared())
         rewriter = Rewriter(instance, self._subject, keeper)
         outputs = rewriter.outputs()
         pixels = facts.pixels is not None
-        written = self._written(body, facts, whole(instance, outputs, pixels=pixels))
+        pieces = whole(instance, outputs, pixels=pixels)
+        written = self._written(body, facts, _without_text(pieces, instance, facts, boxes))
         self._kept.update(rewriter.kept)
         template = self._templates.learn(instance)
         loose = template.fit(body)
@@ -164,11 +168,11 @@ class Writer:
             self._kept[name] += count * self._alike
         self._alike = 0
 
-    def _checked(self, instance: Instance, path: Path | str) -> Facts:
+    def _checked(self, instance: Instance, path: Path | str) -> tuple[Facts, Sequence[Box]]:
+        """What the object says, and where text is in its pixels."""
         facts = instance.facts()
         facts.check(self._profile)
-        look_at(Path(path), facts, self._profile, self._order.look)
-        return facts
+        return facts, look_at(Path(path), facts, self._profile, self._order.look)
 
     def _written(self, body: Body, facts: Facts, pieces: list[Piece]) -> Written:
         target = place(facts, self._subject)
@@ -184,16 +188,25 @@ class Writer:
         return Written(target, digest, uid)
 
 
-def look_at(path: Path, facts: Facts, profile: Profile, look: Look | None) -> None:
-    """Refuse an object whose pixels may carry text."""
+def look_at(path: Path, facts: Facts, profile: Profile, look: Look | None) -> Sequence[Box]:
+    """Where text is in the pixels of an object that may carry some.
+
+    :raises Refused: if nobody looks, or who looks cannot tell.
+    """
     why = facts.why_look(profile)
     if why is None:
-        return
+        return ()
     if look is None:
         raise Refused(Reason.PIXELS_NOT_LOOKED_AT, why)
-    found = look(path, facts)
-    if found is not None:
-        raise Refused(Reason.TEXT_IN_PIXELS, found)
+    return look(path, facts)
+
+
+def _without_text(pieces: list[Piece], instance: Instance, facts: Facts, boxes: Sequence[Box]) -> list[Piece]:
+    if not boxes:
+        return pieces
+    shape = geometry(facts)
+    (pixels,) = (element for element in instance.root.elements if element.tag == PIXEL_DATA)
+    return blanked(pieces, pixels.value, pixels.end, shape, boxes)
 
 
 def place(facts: Facts, subject: Subject) -> str:

@@ -63,15 +63,21 @@ class Output:
     def stretches(self, source: Source, pieces: Iterable[Piece]) -> Iterator[Bytes]:
         """The bytes of pieces, small ones joined; what is given is valid until the next is asked for."""
         small: list[bytes] = []
+        size = 0
         for piece in pieces:
-            if isinstance(piece, bytes):
-                small.append(piece)
-            elif piece[1] - piece[0] < SMALL:
-                small.append(source.read(piece[0], piece[1] - piece[0]))
-            else:
+            large = isinstance(piece, tuple) and piece[1] - piece[0] >= SMALL
+            if (large or size > COPIED) and small:
                 yield b"".join(small)
                 small.clear()
+                size = 0
+            if isinstance(piece, bytes):
+                small.append(piece)
+            elif large:
                 yield from source.chunks(*piece, self._buffer)
+                continue
+            else:
+                small.append(source.read(piece[0], piece[1] - piece[0]))
+            size += len(small[-1])
         if small:
             yield b"".join(small)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.deid.instance import CHARACTER_SET, DECLARED_SAFE, Instance
 from adapters.deid.opening import Body
-from adapters.deid.walker import Element, Item, Walker
+from adapters.deid.walker import PIXEL_DATA, Element, Item, Walker
 
 LARGEST = 1 << 13  # bytes of an element that is compared; larger ones are looked at in every file
 STUDY, PATIENT = 0x0020000D, 0x00100020
@@ -104,7 +104,7 @@ class Templates:
 
 def _compared(instance: Instance, element: Element) -> bytes | None:
     head = instance.source.head
-    if element.end > len(head) or element.end - element.start > LARGEST:
+    if element.tag == PIXEL_DATA or element.end > len(head) or element.end - element.start > LARGEST:
         return None
     return head[element.start : element.end]
 

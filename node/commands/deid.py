@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from adapters.deid.folder import Outcome, Progress
+    from adapters.deid.objects import Look
 
 deid = typer.Typer()
 
@@ -35,6 +36,10 @@ PrivateOption = Annotated[
     Path | None,
     typer.Option("--private", help="folder for ledger and refused.tsv, which name originals", file_okay=False),
 ]
+PixelsOption = Annotated[
+    str | None,
+    typer.Option("--pixels", help="look for text in pixels and blank it: fast or thorough (needs the extra 'pixels')"),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the outcome as JSON")]
 
 
@@ -46,6 +51,7 @@ def run(
     mapping: MappingOption,
     key_env: KeyOption,
     private: PrivateOption = None,
+    pixels: PixelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """De-identify the DICOM files below a folder. Originals stay as they are; what cannot be made safe is refused.
@@ -64,7 +70,7 @@ def run(
     try:
         keyed = Keyed(_key(key_env), collection)
         with _progress() as progress:
-            given = Run(folder, out, private, load(), keyed, _accessions(mapping), progress=progress)
+            given = Run(folder, out, private, load(), keyed, _accessions(mapping), _look(pixels), progress)
             outcome = deidentify_folder(given)
     except WeakKey as error:
         fail(f"--key-env {key_env}: {error}")
@@ -73,6 +79,19 @@ def run(
     _show(outcome, private, as_json)
     if outcome.refused:
         raise typer.Exit(1)
+
+
+def _look(pixels: str | None) -> Look | None:
+    if pixels is None:
+        return None
+    from adapters.deid.text_detection import NoDetector, Scale, TextDetection
+
+    if pixels not in set(Scale):
+        fail(f"--pixels {pixels}: allowed: {', '.join(Scale)}")
+    try:
+        return TextDetection(Scale(pixels)).look
+    except NoDetector as error:
+        fail(f"--pixels {pixels}: {error}")
 
 
 def _apart(folder: Path, out: Path, private: Path) -> None:

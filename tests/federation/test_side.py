@@ -91,6 +91,22 @@ async def test_a_side_below_the_members_floor_is_refused_whole(running: Family) 
         assert not {"pseudonyms", "count", "exists"} & set(told)
 
 
+async def test_a_side_is_paid_for_before_anybody_is_looked_at(running: Family) -> None:
+    """A spent budget is a refusal that says nothing of the side; the question is not even put to the people."""
+    asked: list[object] = []
+    data = running.members["gsa-human"].data
+    looked = type(data).individuals
+    type(data).individuals = lambda self, question, caller: asked.append(question) or looked(self, question, caller)  # type: ignore[method-assign]
+    try:
+        sent = body(question={"all": [clause("SPENT:1")], "none": []})
+        answer = await post(running, sent, signed(running, sent))
+    finally:
+        type(data).individuals = looked  # type: ignore[method-assign]
+    assert answer.status_code == 403
+    assert "budget" in answer.text
+    assert asked == []
+
+
 def _standard(running: Family) -> dict[str, Any]:
     now, gateway, member = int(time.time()), running.url, running.members["gsa-human"].url
     return {"iss": gateway, "sub": gateway, "aud": member, "iat": now, "exp": now + 60, "jti": encode(new_nonce(now))}

@@ -151,7 +151,7 @@ def _alike(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
     if "BulkDataURI" in one or "BulkDataURI" in other:
         return {one["vr"], other["vr"]} <= {"OB", "OW", "UN"}  # pixels: Orthanc says OW where they are compressed
     if one["vr"] == "UT":  # Orthanc takes a long text apart at its backslashes, which are letters there
-        return "\\".join(one["Value"]) == "\\".join(other["Value"])
+        return one["Value"][0].replace("\\", "") == "".join(piece or "" for piece in other["Value"])
     return one["vr"] == other["vr"] and [*map(_value, one.get("Value", []))] == [*map(_value, other.get("Value", []))]
 
 

@@ -60,3 +60,9 @@ def test_wrong_use(place: Path) -> None:
 def test_another_key_does_not_mix(place: Path) -> None:
     assert call(place).exit_code == 0
     assert call(place, env={"DEID_KEY": "6b" * 32}).exit_code == 2
+
+
+def test_pixels_wants_a_scale_that_there_is(place: Path) -> None:
+    result = call(place, "--pixels", "quickly")
+    assert result.exit_code == 2
+    assert "allowed: fast, thorough" in result.stderr

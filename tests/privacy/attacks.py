@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ from numpy.typing import NDArray
 
 from auth.information import price
 from auth.policy import Floor
+from node.privacy import Privacy
 from tests.privacy.cohort import BMI, TERMS, USUAL, Cohort, Matrix, record
 from tests.privacy.conftest import Asking
 
 Scores = NDArray[np.float64]
 FALSE_POSITIVES = 0.05
 RARE_ERROR = 1e-6
+EDGES = Privacy().edges().numbers[BMI]  # type: ignore[union-attr]
 
 
 def power(members: Scores, others: Scores) -> float:
@@ -175,15 +178,24 @@ def _joint(
 
 
 async def budgeted(
-    asking: Asking, person: Matrix, token: str, floor: Floor, *, numbers: bool, together: int = 1, most: int = 60
+    asking: Asking,
+    person: Matrix,
+    token: str,
+    floor: Floor,
+    *,
+    numbers: bool,
+    together: int = 1,
+    most: int = 60,
+    charged: bool = True,
 ) -> float:
     """The score of one person for one caller who asks the most telling questions until the budget is spent.
 
     The order is the best: by what the answer tells for its price (Raisaro et al. order by rarity alone). With
-    ``together``, neighbours that are charged as one are asked together.
+    ``together``, neighbours that are charged as one are asked together. Where nothing is ``charged``, what tells most
+    comes first, one group of each block.
     """
     score, refused = 0.0, 0
-    for group in _ordered(asking.cohort, person, floor, numbers, together)[:most]:
+    for group in _ordered(asking.cohort, person, floor, numbers, together, charged)[:most]:
         for allele in group:
             answer = await asking.carriers(allele, token, requestedGranularity="count" if numbers else "boolean")
             if answer.status_code == 403:
@@ -200,17 +212,19 @@ async def budgeted(
     return score
 
 
-def _ordered(cohort: Cohort, person: Matrix, floor: Floor, numbers: bool, together: int) -> list[list[int]]:
+def _ordered(
+    cohort: Cohort, person: Matrix, floor: Floor, numbers: bool, together: int, charged: bool
+) -> list[list[int]]:
     by_block: dict[int, list[tuple[float, float, int]]] = {}
     for allele in np.flatnonzero(person).tolist():
         frequency = float(cohort.frequencies[allele])
         tells = chances(frequency, cohort.people, floor, numbers).telling
-        cost = price(frequency, cohort.people, floor, numbers=numbers)
+        cost = price(frequency, cohort.people, floor, numbers=numbers) if charged else 1.0
         by_block.setdefault(int(cohort.starts[allele]) // 10_000, []).append((tells, cost, allele))
     groups = []
     for found in by_block.values():
         best = sorted(found, reverse=True)
-        for first in range(0, len(best), together):
+        for first in range(0, len(best) if charged else together, together):
             group = best[first : first + together]
             groups.append(
                 (sum(t for t, _, _ in group) / (max(c for _, c, _ in group) + 1e-6), [a for _, _, a in group])
@@ -265,13 +279,15 @@ async def differs(asking: Asking, target: int, term: str, people: Sequence[Known
     """ "A" and "A and B", where B is known to hold of everybody with A but the target, for many A."""
     person, tried = people[target], 0
     own = sorted(person.terms - {term})
-    for size in (1, 2, 3):
-        for first in range(len(own) - size + 1):
-            chosen = frozenset(own[first : first + size])
-            lacking = [p for p in people if chosen <= p.terms and p.sex == person.sex and USUAL not in p.terms]
+    low, high = next(pair for pair in pairwise(EDGES) if pair[0] <= person.bmi < pair[1])
+    for size in range(5):
+        for chosen in combinations(own, size):
+            alike = [p for p in people if p.terms.issuperset(chosen) and p.sex == person.sex and low <= p.bmi < high]
+            lacking = [p for p in alike if USUAL not in p.terms]
             if len(lacking) != 1:
                 continue
             filters = [{"id": name} for name in (*chosen, term)] + [{"id": person.sex}]
+            filters += [{"id": BMI, "operator": ">=", "value": low}, {"id": BMI, "operator": "<", "value": high}]
             with_usual = [*filters, {"id": USUAL}]
             if await _count(asking, filters) != await _count(asking, with_usual):
                 return True

@@ -70,7 +70,14 @@ def by_all(made: Cohort, told: list[bool], floor: Floor) -> dict[str, float]:
 
 
 async def by_budget(
-    asking: Asking, targets: Target, floor: Floor, *, numbers: bool, together: int, most: int = 60
+    asking: Asking,
+    targets: Target,
+    floor: Floor,
+    *,
+    numbers: bool,
+    together: int,
+    most: int = 60,
+    charged: bool = True,
 ) -> float:
     """Power of callers of whom each seeks one person, asking what tells most until the budget is spent."""
     sides = []
@@ -78,7 +85,9 @@ async def by_budget(
         scores = []
         for number in range(targets.first, targets.first + targets.number):
             token = f"{name}{number}@{name}{number}.example"
-            ask = attacks.budgeted(asking, people[number], token, floor, numbers=numbers, together=together, most=most)
+            ask = attacks.budgeted(
+                asking, people[number], token, floor, numbers=numbers, together=together, most=most, charged=charged
+            )
             scores.append(await ask)
         sides.append(np.array(scores))
     return attacks.power(sides[0], sides[1])

@@ -22,7 +22,7 @@ def score(folder: Path, instances: int, seed: int) -> tuple[Outcome, Score]:
     accessions = {patient.id: f"OBII{number:06d}" for number, patient in enumerate(planter.patients, 1)}
     keyed = Keyed(bytes(range(32)), "OBIA000001")
     private = folder / "private"
-    run = Run(folder / "in", folder / "out", private, load(), keyed, accessions, lambda path, facts: None)
+    run = Run(folder / "in", folder / "out", private, load(), keyed, accessions, lambda path, facts: ())
     outcome = deidentify_folder(run)
     scorer = Scorer()
     with sqlite3.connect(private / "ledger.sqlite") as ledger:

@@ -34,7 +34,7 @@ def subject(known: Known) -> Subject:
 
 
 def order(out: Path) -> Order:
-    return Order(Output(out), lambda instance, digest: None, lambda path, facts: None)
+    return Order(Output(out), lambda instance, digest: None, lambda path, facts: ())
 
 
 def packaged() -> list[Path]:
