@@ -229,10 +229,8 @@ class Budgets:
                 debit.failure = refusal
         if books.questions:
             connection.execute(insert(QuestionCharged), books.questions)
-            account = (BudgetSpent.dataset == bindparam("of_dataset"), BudgetSpent.holder == bindparam("of_holder"))
-            change = update(BudgetSpent).where(*account)
             values = [{"of_dataset": d, "of_holder": h, "spent": books.spent[d, h]} for d, h in sorted(books.changed)]
-            connection.execute(change.values(spent=bindparam("spent")), values)
+            connection.execute(_CHANGED, values)
 
 
 def _entries(person: str, organisation: str, charge: Charge) -> Iterator[_Entry]:
@@ -251,13 +249,25 @@ def _entries(person: str, organisation: str, charge: Charge) -> Iterator[_Entry]
 def _locked(connection: Connection, entries: Iterable[_Entry]) -> dict[tuple[str, str], float]:
     """What was spent of each account, locked in one order until the transaction ends."""
     accounts = sorted({entry.account for entry in entries})
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    opened = make(BudgetSpent).values([{"dataset": d, "holder": h, "spent": 0.0} for d, h in accounts])
-    key = (BudgetSpent.dataset, BudgetSpent.holder)
-    # An update that changes nothing locks the row, and returns it as it is.
-    kept = opened.on_conflict_do_update(index_elements=key, set_={"spent": BudgetSpent.spent})
-    rows = connection.execute(kept.returning(*key, BudgetSpent.spent))
+    rows = connection.execute(_OPENED[connection.dialect.name], [{"dataset": d, "holder": h} for d, h in accounts])
     return {(dataset, holder): spent for dataset, holder, spent in rows}
+
+
+def _opened(make: Any) -> Any:
+    """Open an account, or update it to what it is: which locks the row, and returns it."""
+    opened = make(BudgetSpent).values(dataset=bindparam("dataset"), holder=bindparam("holder"), spent=0.0)
+    key = (BudgetSpent.dataset, BudgetSpent.holder)
+    kept = opened.on_conflict_do_update(index_elements=key, set_={"spent": BudgetSpent.spent})
+    return kept.returning(*key, BudgetSpent.spent)
+
+
+# Statements that are always the same are made once: to compile one takes as long as to run it.
+_OPENED = {"postgresql": _opened(postgresql.insert), "sqlite": _opened(sqlite.insert)}
+_CHANGED = (
+    update(BudgetSpent)
+    .where(BudgetSpent.dataset == bindparam("of_dataset"), BudgetSpent.holder == bindparam("of_holder"))
+    .values(spent=bindparam("spent"))
+)
 
 
 def _questions(

@@ -20,6 +20,7 @@ from bench.openloop import percentile
 FOLDER = Path(".bench/beacon").absolute()
 WHOLE, TENTH, SMALL, TEXT = 1_000_000, 100_000, 20_000, 100_000
 PROCESSES = 2
+TAKES_WHAT_IS_THERE = True  # a quick run prepares only the small cohort, where nothing else was prepared
 READ = 2_000  # records that cyvcf2 reads as a peer
 
 
@@ -43,6 +44,7 @@ def run(*, quick: bool, seed: int) -> list[Figure]:
     found = beacon_http.figures(FOLDER / str(whole), engine, known, 2 if quick else 8, seed)
     found += beacon_peers.figures(FOLDER, small, some(SMALL, seed, 3_000), SMALL, seed)
     found.append(Figure("beacon.index", round(index_bytes(engine) / whole, 1), "B/variant", "<= 200"))
+    found.append(beacon_peers.rare(engine, known, seed))
     if whole == WHOLE:
         found.append(_growth(_member(TENTH, seed), engine, seed))
     return [*found, _ingest(TEXT if whole == WHOLE else SMALL, seed)]

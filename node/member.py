@@ -23,7 +23,7 @@ from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
 from adapters.store.source import ByteSource
 from adapters.variants.published import PublicVariants
-from auth import anchors, outbox
+from auth import outbox
 from auth.budget import Budgets
 from auth.clearinghouse import Clearinghouse
 from auth.client_assertion import Assertions
@@ -31,7 +31,6 @@ from auth.dac import Dac
 from auth.grants import GrantsInForce
 from auth.http import JsonGet
 from auth.jwks import Jwks
-from auth.keys import clock
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.sign_in import ClientSettings, SignIn
@@ -72,6 +71,7 @@ from node.keys import key_ring
 from node.pages.views import MemberPages
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings, TrustedIssuer, profile
+from node.sweep import sweep
 from node.visas import Visas, jwks_route
 from web.application import Assembly
 from web.contracts import Contract
@@ -83,7 +83,6 @@ DRS = "/ga4gh/drs/v1"
 BEACON = "/ga4gh/beacon/v2"
 HTSGET = "/ga4gh/htsget/v1"
 SLICER_BYTES = 1 << 25  # of headers, and of indexes, that a process keeps
-SWEEP_SECONDS = 60  # between two looks for grants that ended by time
 
 STORE_FAILURES: Table = {
     StoreUnavailable: lambda error: Failure(503, str(error), headers={"Retry-After": "10"}),
@@ -237,13 +236,7 @@ class _Member:
         if transport is not None:
             yield partial(outbox.run, self.engine, transport, mail.sender, stop)
 
-        def sweep() -> None:
-            while not stop.wait(SWEEP_SECONDS):
-                self.dac.expire()
-                if self.settings.audit_anchors is not None:
-                    anchors.note(self.engine, self.settings.audit_anchors, clock())
-
-        yield sweep
+        yield partial(sweep, self.dac, self.engine, self.settings.audit_anchors, stop)
 
     def _rule(self, accession: str) -> DatasetRule | None:
         found = self.catalog.dataset(accession)

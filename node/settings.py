@@ -226,7 +226,10 @@ class DacProfile(Strict):
 
 
 class Profile(Strict):
-    """What differs between the members (DESIGN section 4): data, never code."""
+    """What differs between the members (DESIGN section 4): data, never code.
+
+    Data sets of the tiers in ``hgr_required`` are not registered without numbers of human genetic resources.
+    """
 
     name: str
     title: str
@@ -240,6 +243,7 @@ class Profile(Strict):
     beacon: BeaconProfile
     human_reads: Literal["allowed", "refused"] = "allowed"
     dac: DacProfile = DacProfile()
+    hgr_required: list[Literal["open", "registered", "controlled"]] = Field(default_factory=list)
 
 
 def profile(name: str) -> Profile:

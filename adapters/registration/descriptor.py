@@ -13,6 +13,7 @@ import yaml
 from adapters.catalog.models import BioProject, Dataset
 from adapters.registration.accessions import Accessions
 from adapters.registration.dates import date
+from adapters.registration.genetic_resources import plan_numbers
 from adapters.registration.plan import Origin, Plan, ProblemKind, Row
 
 KEYS = (
@@ -27,6 +28,7 @@ KEYS = (
     "data_type",
     "duo",
     "attributes",
+    "hgr",
 )
 REQUIRED = ("accession", "title", "tier", "release_date")
 RECORDS = ("public", "protected")
@@ -51,9 +53,17 @@ def read_descriptor(path: Path, plan: Plan) -> dict[str, Any]:
 
 
 def plan_dataset(
-    given: Mapping[str, Any], origin: Origin, plan: Plan, accessions: Accessions, tiers: Sequence[str]
+    given: Mapping[str, Any],
+    origin: Origin,
+    plan: Plan,
+    accessions: Accessions,
+    tiers: Sequence[str],
+    hgr_required: Sequence[str] = (),
 ) -> None:
-    """Plan the data set that ``given`` describes, and its project. Mistakes are problems of the plan."""
+    """Plan the data set that ``given`` describes, and its project. Mistakes are problems of the plan.
+
+    :param hgr_required: tiers that need numbers of human genetic resources.
+    """
     for key in given:
         if key not in KEYS:
             message = f"{key!r} is not known here; allowed: {', '.join(KEYS)}"
@@ -75,7 +85,10 @@ def plan_dataset(
         "dac": _dac(given, origin, plan, accessions),
         "data_type": str(given.get("data_type") or ""),
         "duo": _duo(given.get("duo"), origin.at("duo"), plan),
-        "attributes": _attributes(given.get("attributes"), origin.at("attributes"), plan),
+        "attributes": {
+            **_attributes(given.get("attributes"), origin.at("attributes"), plan),
+            **plan_numbers(given, origin.at("hgr"), plan, hgr_required),
+        },
         "release_date": _release(given.get("release_date"), origin.at("release_date"), plan),
     }
     if accession is None:

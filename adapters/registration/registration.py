@@ -23,12 +23,16 @@ from adapters.store import ArchiveStore
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What a member's registration stands on: its catalog (with the tables of registration), stores and patterns."""
+    """What a member's registration stands on: its catalog (with the tables of registration), stores and patterns.
+
+    :param hgr_required: tiers that need numbers of human genetic resources.
+    """
 
     engine: Engine
     stores: Mapping[str, ArchiveStore]
     accessions: Accessions
     tiers: Sequence[str] = ("open", "registered", "controlled")
+    hgr_required: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,8 @@ def read(
         if dataset.values.keys() == {"accession"}:
             _expect(session, accession, dataset.origin, plan)
         else:
-            plan_dataset(dataset.values, dataset.origin, plan, archive.accessions, archive.tiers)
+            tiers, hgr = archive.tiers, archive.hgr_required
+            plan_dataset(dataset.values, dataset.origin, plan, archive.accessions, tiers, hgr)
         source.read(Reading(archive, session, plan, accession))
     settled = Settlement(archive.engine, archive.stores, archive.accessions, plan, progress).settle()
     with Session(archive.engine) as session:

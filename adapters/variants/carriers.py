@@ -8,6 +8,7 @@ is large or spread. The forms are decoded without numpy, so that a serving proce
 from __future__ import annotations
 
 import struct
+import sys
 from array import array
 from collections.abc import Iterable, Mapping
 
@@ -55,15 +56,24 @@ def decode(data: bytes) -> BitMap:
 
 
 def union(parts: Iterable[bytes]) -> BitMap:
-    """The union of many encoded sets; bitsets with the same first ordinal are joined before they are decoded."""
+    """The union of many encoded sets; those of a form are joined before they are decoded."""
     bits: dict[int, int] = {}
+    arrays: list[bytes] = []
     maps: list[BitMap] = []
     for data in parts:
-        if data[:1] == BITS:
+        form = data[:1]
+        if form == ARRAY:
+            arrays.append(data[1:])
+        elif form == BITS:
             (base,) = struct.unpack_from("<I", data, 1)
             bits[base] = bits.get(base, 0) | int.from_bytes(data[5:], "little")
         else:
             maps.append(decode(data))
+    if arrays:
+        ordinals = array("H", b"".join(arrays))
+        if sys.byteorder == "big":
+            ordinals.byteswap()
+        maps.append(BitMap(set(ordinals)))
     maps += [_from_bytes(base, value.to_bytes((value.bit_length() + 7) // 8, "little")) for base, value in bits.items()]
     return BitMap.union(*maps) if maps else BitMap()
 

@@ -77,7 +77,8 @@ def archive_of(given: MemberSettings | WorkerSettings, engine: Engine) -> Archiv
         stores = open_stores({name: store.model_dump(mode="json") for name, store in given.stores.items()})
     except (InvalidStore, SettingsError) as error:
         fail(str(error))
-    return Archive(engine, stores, Accessions(known.accessions.model_dump()), known.tiers)
+    patterns = Accessions(known.accessions.model_dump())
+    return Archive(engine, stores, patterns, known.tiers, known.hgr_required)
 
 
 def store_of(name: str | None, archive: Archive) -> str:

@@ -62,7 +62,7 @@ def fill(config: Path, submissions: Iterable[Submission], ontologies: Sequence[P
     with database(config) as engine:
         stores = open_stores({name: store.model_dump(mode="json") for name, store in settings.stores.items()})
         accessions = Accessions(known.accessions.model_dump())
-        archive = Archive(engine, stores, accessions, known.tiers)
+        archive = Archive(engine, stores, accessions, known.tiers, known.hgr_required)
         for path in ontologies:
             told(f"{settings.member}: terms of {path.name}")
             loading.load(engine, path)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from auth.information import price
 from auth.policy import Floor
+from node.privacy import Privacy
 from tests.privacy.cohort import BMI, TERMS, USUAL, Cohort, Matrix, record
 from tests.privacy.conftest import Asking
 
 Scores = NDArray[np.float64]
 FALSE_POSITIVES = 0.05
 RARE_ERROR = 1e-6
+EDGES = Privacy().edges().numbers[BMI]  # type: ignore[union-attr]
 
 
 def power(members: Scores, others: Scores) -> float:
@@ -190,7 +192,7 @@ async def budgeted(
 
     The order is the best: by what the answer tells for its price (Raisaro et al. order by rarity alone). With
     ``together``, neighbours that are charged as one are asked together. Where nothing is ``charged``, what tells most
-    comes first.
+    comes first, one group of each block.
     """
     score, refused = 0.0, 0
     for group in _ordered(asking.cohort, person, floor, numbers, together, charged)[:most]:
@@ -222,7 +224,7 @@ def _ordered(
     groups = []
     for found in by_block.values():
         best = sorted(found, reverse=True)
-        for first in range(0, len(best), together):
+        for first in range(0, len(best) if charged else together, together):
             group = best[first : first + together]
             groups.append(
                 (sum(t for t, _, _ in group) / (max(c for _, c, _ in group) + 1e-6), [a for _, _, a in group])
@@ -277,12 +279,15 @@ async def differs(asking: Asking, target: int, term: str, people: Sequence[Known
     """ "A" and "A and B", where B is known to hold of everybody with A but the target, for many A."""
     person, tried = people[target], 0
     own = sorted(person.terms - {term})
-    for size in range(1, 6):
+    low, high = next(pair for pair in pairwise(EDGES) if pair[0] <= person.bmi < pair[1])
+    for size in range(5):
         for chosen in combinations(own, size):
-            lacking = [p for p in people if p.terms.issuperset(chosen) and p.sex == person.sex and USUAL not in p.terms]
+            alike = [p for p in people if p.terms.issuperset(chosen) and p.sex == person.sex and low <= p.bmi < high]
+            lacking = [p for p in alike if USUAL not in p.terms]
             if len(lacking) != 1:
                 continue
             filters = [{"id": name} for name in (*chosen, term)] + [{"id": person.sex}]
+            filters += [{"id": BMI, "operator": ">=", "value": low}, {"id": BMI, "operator": "<", "value": high}]
             with_usual = [*filters, {"id": USUAL}]
             if await _count(asking, filters) != await _count(asking, with_usual):
                 return True

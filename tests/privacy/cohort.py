@@ -72,14 +72,17 @@ class Cohort:
         }
 
 
-def generate(seed: int, people: int, haplotypes: int, neighbours: int = 1, fidelity: float = 0.9) -> Cohort:
+def generate(
+    seed: int, people: int, haplotypes: int, neighbours: int = 1, fidelity: float = 0.9, most: float = 0.95
+) -> Cohort:
     """A cohort of ``people`` in the data set and as many others.
 
     :param neighbours: alleles of a haplotype; each is carried by the share ``fidelity`` of the carriers of the one
         before.
+    :param most: the highest frequency; with a lower one these are the rare alleles of a larger cohort.
     """
     dice = np.random.default_rng(seed)
-    first = neutral(dice, haplotypes, 4 * people)
+    first = neutral(dice, haplotypes, 4 * people, most)
     both = np.zeros((2, 2 * people, haplotypes * neighbours), dtype=np.int8)
     frequencies = np.zeros(haplotypes * neighbours)
     carried = dice.random((2, 2 * people, haplotypes)) < first
@@ -93,9 +96,9 @@ def generate(seed: int, people: int, haplotypes: int, neighbours: int = 1, fidel
     return Cohort(genotypes[:people], genotypes[people:], frequencies, starts)
 
 
-def neutral(dice: np.random.Generator, number: int, chromosomes: int) -> NDArray[np.float64]:
-    """Frequencies with the neutral spectrum: density 1/x from one copy in ``chromosomes`` to 95 %."""
-    return np.exp(dice.uniform(np.log(1 / chromosomes), np.log(0.95), number))
+def neutral(dice: np.random.Generator, number: int, chromosomes: int, most: float) -> NDArray[np.float64]:
+    """Frequencies with the neutral spectrum: density 1/x from one copy in ``chromosomes`` to ``most``."""
+    return np.exp(dice.uniform(np.log(1 / chromosomes), np.log(most), number))
 
 
 def write(engine: Engine, cohort: Cohort, *, tier: str = "controlled") -> None:

@@ -286,6 +286,9 @@ DATASETS: list[tuple[dict[str, Any], list[Found]]] = [
     ({"duo": ["DUO:42"]}, [("bad value", "dataset.yaml", None, "duo")]),
     ({"bioproject": "PRJNA1"}, [("bad accession", "dataset.yaml", None, "bioproject")]),
     ({"titel": "x"}, [("unknown column", "dataset.yaml", None, "titel")]),
+    ({"hgr": "none"}, [("bad value", "dataset.yaml", None, "hgr")]),
+    ({"hgr": {"approval": "1"}}, [("bad value", "dataset.yaml", None, "hgr")]),
+    ({"hgr": {"number": "2023CJ0123"}}, [("bad value", "dataset.yaml", None, "hgr")]),
 ]
 
 

@@ -19,7 +19,7 @@ from adapters.catalog.holdings import Holdings
 from auth.errors import InvalidToken
 from auth.policy import Floor, Policy
 from node.beacon.answering import Answering
-from node.beacon.beacon import Beacon
+from node.beacon.beacon import DIRECT, Beacon
 from node.beacon.envelope import beacon_shape
 from node.beacon.failures import FAILURES
 from node.beacon.handovers import Handovers
@@ -91,7 +91,7 @@ def beacon_application(
     )
     assembly = Assembly(
         name="t",
-        contracts=[Contract("beacon", BASE, Beacon(answering, profile))],
+        contracts=[Contract("beacon", BASE, Beacon(answering, profile), DIRECT)],
         shapes=[(BASE, beacon_shape(profile.id))],
         failures={**FAILURES, InvalidToken: lambda error: Failure(401, str(error))},
     )
