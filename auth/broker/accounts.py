@@ -77,6 +77,13 @@ def federated(engine: Engine, issuer: str, place: str, subject: str, display_nam
     :param place: the provider's id here; with it the account's name is made.
     :param display_name: as the provider tells it; renewed at each sign-in.
     """
+    try:
+        return _federated(engine, issuer, place, subject, display_name)
+    except IntegrityError:  # made by a simultaneous first sign-in of the same person
+        return _federated(engine, issuer, place, subject, display_name)
+
+
+def _federated(engine: Engine, issuer: str, place: str, subject: str, display_name: str) -> Account | None:
     with Session(writing(engine), expire_on_commit=False) as db, db.begin():
         found = db.get(FederatedIdentity, (issuer, subject), with_for_update=True)
         account = db.get(Account, found.sub) if found is not None else None

@@ -70,7 +70,7 @@ def individuals(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Register individuals.json, biosamples.json, runs.json and analyses.json of a folder (Beacon-friendly JSON)."""
+    """Register the Beacon-friendly lists of a folder: individuals, biosamples, runs, analyses, cohorts (.json)."""
     source = BeaconLists(folder, mapping, numbering)
     perform(Request(config, dataset, descriptor, None, update, dry_run, json), lambda _: source)
 

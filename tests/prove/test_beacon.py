@@ -13,7 +13,8 @@ from tests.node.beacon.conftest import beacon_application
 from tests.node.family import PUBLIC_URL
 from tests.prove.beacon import holdings
 from tests.prove.beacon.asking import prove
-from tests.prove.beacon.oracle import Holdings, Oracle
+from tests.prove.beacon.files import Holdings
+from tests.prove.beacon.oracle import Oracle
 from tests.prove.beacon.questions import Questions
 from tests.prove.beacon.registering import register
 from tests.support import running

@@ -151,6 +151,7 @@ def test_row_50_never_redirects_to_an_address_that_is_not_registered(
     assert page.status_code == 400
     assert "Location" not in page.headers
     assert "<script" not in page.text
+    assert page.headers["Content-Type"].startswith("text/html")  # the person is told, who has no client to go back to
 
 
 BAD = {

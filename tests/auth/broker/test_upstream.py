@@ -7,17 +7,19 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from adapters.catalog.engine import connect
 from auth import jose
+from auth.broker.accounts import federated
 from auth.broker.settings import BrokerSettings
 from auth.broker.tables import Account, FederatedIdentity
 from auth.keyset import SigningKey
@@ -298,6 +300,13 @@ def test_a_disabled_account_stays_out(place: Place) -> None:
     again = Browser(place.home)
     refused = back(again, at_liar(place, again))
     assert (refused.status_code, "disabled" in refused.text) == (403, True)
+
+
+def test_first_sign_ins_at_once_make_one_account(engine: Engine) -> None:
+    tables(engine)
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda _: federated(engine, "https://i.example", "i", "u1", "Ulla"), range(6)))
+    assert len({account.sub for account in made if account}) == 1
 
 
 def test_names_are_escaped_and_bounded(place: Place) -> None:

@@ -9,7 +9,8 @@ import httpx
 
 from tests.node.beacon.conftest import BASE, headers
 from tests.prove.beacon.asked import Asked
-from tests.prove.beacon.oracle import Expected, Oracle, Refused
+from tests.prove.beacon.conditions import Refused
+from tests.prove.beacon.oracle import Expected, Oracle
 from tests.prove.beacon.questions import Questions
 
 INCLUDED = {"HIT": (True,), "MISS": (False,), "ALL": (True, False), "NONE": ()}

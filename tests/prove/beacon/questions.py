@@ -9,7 +9,7 @@ from tests.adapters.variants import oracle as alleles
 from tests.adapters.variants.cohort_text import CHANGES, GENES, SPAN
 from tests.prove.beacon import holdings
 from tests.prove.beacon.asked import Asked
-from tests.prove.beacon.oracle import Holdings, _id
+from tests.prove.beacon.files import Holdings, allele_id
 from tests.prove.beacon.public import TOKENS
 
 ANY, TEXT = ("=", "<", ">", "!", ">=", "<="), ("=", "!")
@@ -72,7 +72,7 @@ class Questions:
                 "imagingStudy": lambda name=name, one=one: {study["uid"] for study, _ in one.series},
                 "imagingSeries": lambda name=name, one=one: {series["uid"] for _, series in one.series},
                 "genomicVariant": lambda name=name, one=one: {
-                    _id(line.key) for line in one.lines if "[" not in line.alt and len(line.ref + line.alt) < 100
+                    allele_id(line.key) for line in one.lines if "[" not in line.alt and len(line.ref + line.alt) < 100
                 },
             }.get(kind, lambda name=name, one=one: {c.at(kind)["id"] for c in one.chains if c.at(kind)})()
         return [*sorted(found), "X"]
