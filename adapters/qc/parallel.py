@@ -14,7 +14,7 @@ import numpy as np
 from adapters.qc.detection import bgzf_size
 from adapters.qc.tally import Bytes
 
-READ: Final = 1 << 19
+READ: Final = 1 << 18
 HEADER: Final = 64
 FIXED: Final = 12
 LARGEST: Final = 1 << 16
