@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, String, and_, bindparam, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, String, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from auth import ledger
 from auth.errors import AuthError
 from auth.protection import Protection
 from auth.tables import writing
@@ -24,7 +24,6 @@ from auth.tables import writing
 EVERYONE = "everyone"
 AT_ONCE = 64  # debits of one transaction: an answer must not wait long for those of others
 ROUNDING = 1e-9
-FEW = 50  # keys that are asked for at once
 
 
 class BudgetExhausted(AuthError):
@@ -95,12 +94,16 @@ class _Entry:
     charge: Charge
 
     @property
-    def account(self) -> tuple[str, str]:
+    def account(self) -> ledger.Account:
         return self.charge.dataset, self.holder
 
     @property
-    def place(self) -> tuple[str, str, str]:
+    def place(self) -> ledger.Place:
         return self.charge.dataset, self.holder, self.charge.block
+
+    @property
+    def question(self) -> tuple[str, str, str, str, str]:
+        return *self.place, self.charge.question, self.charge.release
 
 
 @dataclass(slots=True)
@@ -116,12 +119,10 @@ class _Debit:
 class _Books:
     """What the database says of the accounts and blocks of some debits, and what is to be written."""
 
-    spent: dict[tuple[str, str], float] = field(default_factory=dict)
-    paid: defaultdict[tuple[str, str, str], list[tuple[str, str, float]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    questions: list[dict[str, Any]] = field(default_factory=list)
-    changed: set[tuple[str, str]] = field(default_factory=set)
+    spent: dict[ledger.Account, float]
+    paid: defaultdict[ledger.Place, list[ledger.Paid]]
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    changed: dict[ledger.Account, float] = field(default_factory=dict)
 
     def settle(self, entries: Sequence[_Entry]) -> None:
         """Charge all entries.
@@ -150,13 +151,11 @@ class _Books:
         return max(0.0, charge.price - sum(same[len(same) - begun :]))
 
     def _enter(self, entry: _Entry, due: float) -> None:
-        charge, paid = entry.charge, self.paid[entry.place]
-        row: dict[str, Any] = {"dataset": charge.dataset, "holder": entry.holder, "block": charge.block}
-        row |= {"question": charge.question, "release": charge.release, "number": len(paid), "charged": due}
-        self.questions.append(row)
-        paid.append((charge.question, charge.release, due))
+        paid = self.paid[entry.place]
+        self.rows.append((*entry.question, len(paid), due))
+        paid.append((entry.charge.question, entry.charge.release, due))
         self.spent[entry.account] += due
-        self.changed.add(entry.account)
+        self.changed[entry.account] = self.spent[entry.account]
 
 
 class Budgets:
@@ -197,11 +196,7 @@ class Budgets:
 
     def _paid(self, entries: Sequence[_Entry]) -> bool:
         with self._engine.connect() as connection:
-            paid = _questions(connection, entries)
-        return all(
-            any((e.charge.question, e.charge.release) == (question, release) for question, release, _ in paid[e.place])
-            for e in entries
-        )
+            return ledger.known(connection, [entry.question for entry in entries])
 
     def _settle(self) -> None:
         """Commit the debits that wait; each gets its own refusal, all of them a failure of the database."""
@@ -221,16 +216,16 @@ class Budgets:
 
     def _settle_in(self, connection: Connection, batch: Sequence[_Debit]) -> None:
         entries = [entry for debit in batch for entry in debit.entries]
-        books = _Books(_locked(connection, entries), _questions(connection, entries))
+        # Locked first: what was paid is then read as it stays until the transaction ends.
+        spent = ledger.opened(connection, [entry.account for entry in entries])
+        books = _Books(spent, ledger.questions(connection, [entry.place for entry in entries]))
         for debit in batch:
             try:
                 books.settle(debit.entries)
             except BudgetExhausted as refusal:
                 debit.failure = refusal
-        if books.questions:
-            connection.execute(insert(QuestionCharged), books.questions)
-            values = [{"of_dataset": d, "of_holder": h, "spent": books.spent[d, h]} for d, h in sorted(books.changed)]
-            connection.execute(_CHANGED, values)
+        if books.rows:
+            ledger.enter(connection, books.rows, books.changed)
 
 
 def _entries(person: str, organisation: str, charge: Charge) -> Iterator[_Entry]:
@@ -244,50 +239,3 @@ def _entries(person: str, organisation: str, charge: Charge) -> Iterator[_Entry]
     ):
         if capacity is not None:
             yield _Entry(holder, capacity, charge)
-
-
-def _locked(connection: Connection, entries: Iterable[_Entry]) -> dict[tuple[str, str], float]:
-    """What was spent of each account, locked in one order until the transaction ends."""
-    accounts = sorted({entry.account for entry in entries})
-    rows = connection.execute(_OPENED[connection.dialect.name], [{"dataset": d, "holder": h} for d, h in accounts])
-    return {(dataset, holder): spent for dataset, holder, spent in rows}
-
-
-def _opened(make: Any) -> Any:
-    """Open an account, or update it to what it is: which locks the row, and returns it."""
-    opened = make(BudgetSpent).values(dataset=bindparam("dataset"), holder=bindparam("holder"), spent=0.0)
-    key = (BudgetSpent.dataset, BudgetSpent.holder)
-    kept = opened.on_conflict_do_update(index_elements=key, set_={"spent": BudgetSpent.spent})
-    return kept.returning(*key, BudgetSpent.spent)
-
-
-# Statements that are always the same are made once: to compile one takes as long as to run it.
-_OPENED = {"postgresql": _opened(postgresql.insert), "sqlite": _opened(sqlite.insert)}
-_CHANGED = (
-    update(BudgetSpent)
-    .where(BudgetSpent.dataset == bindparam("of_dataset"), BudgetSpent.holder == bindparam("of_holder"))
-    .values(spent=bindparam("spent"))
-)
-
-
-def _questions(
-    connection: Connection, entries: Iterable[_Entry]
-) -> defaultdict[tuple[str, str, str], list[tuple[str, str, float]]]:
-    """(question, release, charged) of what was paid before, in order, by data set, holder and block."""
-    key = (QuestionCharged.dataset, QuestionCharged.holder, QuestionCharged.block)
-    columns = (*key, QuestionCharged.question, QuestionCharged.release, QuestionCharged.charged)
-    found: defaultdict[tuple[str, str, str], list[tuple[str, str, float]]] = defaultdict(list)
-    for some in _any_of(key, sorted({entry.place for entry in entries})):
-        for row in connection.execute(select(*columns).where(some).order_by(*key, QuestionCharged.number)):
-            found[row.dataset, row.holder, row.block].append((row.question, row.release, row.charged))
-    return found
-
-
-def _any_of(key: Sequence[Any], values: Sequence[Sequence[str]]) -> Iterator[ColumnElement[bool]]:
-    """Conditions that the key is one of ``values``, a few at a time.
-
-    Spelt out, because SQLite looks through the whole table where it is asked for a row value in a list.
-    """
-    for start in range(0, len(values), FEW):
-        some = values[start : start + FEW]
-        yield or_(*(and_(*(column == part for column, part in zip(key, one, strict=True))) for one in some))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event, func, select
 
 from auth.budget import Base, BudgetExhausted, Budgets, BudgetSpent, Charge, QuestionCharged
+from auth.ledger import FEW
 from auth.policy import Floor
 from auth.protection import Budget, Protection
 
@@ -91,6 +92,33 @@ def test_all_data_sets_are_charged_or_none(budgets: Budgets) -> None:
         budgets.debit("alice", "a.example", both)
     assert refusal.value.datasets == ("HRA000001",)
     assert budgets.spent("HRA000002", "person alice") == 0
+
+
+def test_all_of_many_data_sets_are_charged_or_none(budgets: Budgets, engine: Engine) -> None:
+    """More than are asked for at once, and the one that does not pay is the last."""
+    many = [charge("q", 0.5, dataset=f"HRA{number:06}") for number in range(FEW + 20)]
+    last = many[-1].dataset
+    budgets.debit("alice", "a.example", [charge("before", 0.6, dataset=last)])
+    with pytest.raises(BudgetExhausted) as refusal:
+        budgets.debit("alice", "a.example", many)
+    assert refusal.value.datasets == (last,)
+    assert rows(engine) == 2
+    budgets.debit("alice", "a.example", many[:-1])
+    assert rows(engine) == 2 * len(many)
+    with pytest.raises(BudgetExhausted):
+        budgets.debit("alice", "a.example", many)
+    for number, one in enumerate(many[:-1]):
+        assert budgets.spent(one.dataset, "person alice") == 0.5, number
+
+
+def test_a_debit_takes_the_same_few_statements_for_one_data_set_as_for_ten(budgets: Budgets, engine: Engine) -> None:
+    written: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda _c, _k, statement, *_: written.append(statement))
+    for number in (1, 10):
+        written.clear()
+        budgets.debit("alice", "a.example", [charge("q", dataset=f"HRA{number}{n}") for n in range(number)])
+        words = [statement.split()[0] for statement in written if not statement.startswith("BEGIN")]
+        assert words == ["SELECT", "INSERT", "SELECT", "INSERT", "UPDATE"]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
