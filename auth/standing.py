@@ -58,14 +58,12 @@ _LOANS = _LOANS.where(Delegation.committee == COMMITTEE, IN_TIME).order_by(Deleg
 
 
 def role(session: Session, row: AccessRequest, subject: str, now: int) -> Role | None:
-    """Role of ``subject`` towards a request; None: for this person it does not exist.
+    """Role of ``subject`` towards a request that is :data:`VISIBLE` to them; None if that has ended meanwhile.
 
     Whoever shall have the data is never committee, so that nobody decides on their own request (ATTACKS 63).
     """
     if row.applicant == subject:
         return "applicant"
-    if row.submitted_at is None:
-        return None
     if session.get(CoMember, (row.id, subject)) is not None:
         return "member"
     return "committee" if seats(session, row.committee, subject, now) else None

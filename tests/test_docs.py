@@ -84,3 +84,11 @@ def parameters(document: contracts.Document, path: str) -> set[str]:
 def test_configuration_files_are_yaml() -> None:
     for path in sorted((ROOT / "config").rglob("*.yaml")):
         assert yaml.safe_load(path.read_text(encoding="utf-8")) is not None, path
+
+
+def test_decisions_are_numbered_once_and_without_gaps() -> None:
+    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [int(record.name[:4]) for record in records]
+    assert numbers == list(range(1, len(records) + 1))
+    titled = [record.read_text(encoding="utf-8").split(maxsplit=2)[:2] for record in records]
+    assert titled == [["#", f"{number}."] for number in numbers]

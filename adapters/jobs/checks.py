@@ -50,7 +50,7 @@ def check_set(given: Check) -> dict[int, Verdict]:
         done += read
         given.progress(done)
 
-    limits = Limits(given.folder, given.memory // NAMES_SHARE)
+    limits = Limits(given.folder, given.memory // NAMES_SHARE, threads=1)
     options = Options(limits=limits, sets=given.sets, organism=given.organism)
     made = check(list(chosen.values()), options, progress)
     ids = {path: id for id, path in chosen.items()}

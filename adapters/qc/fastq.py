@@ -89,7 +89,7 @@ def first_pass(file: BinaryIO, container: Container, seed: Keys, limits: Limits,
     before = identity(file)
     checked = Checked(tally(), Totals.empty(), Names(limits.folder, limits.memory), None, before)
     try:
-        checked.fault = _read(file, container, seed, checked, progress)
+        checked.fault = _read(Source(file, container, limits.threads), seed, checked, progress)
         unchanged(file, before)
     except BaseException:
         checked.names.close()
@@ -97,9 +97,8 @@ def first_pass(file: BinaryIO, container: Container, seed: Keys, limits: Limits,
     return checked
 
 
-def _read(file: BinaryIO, container: Container, seed: Keys, checked: Checked, progress: Progress) -> Fault | None:
-    file.seek(0)
-    source = Source(file, container)
+def _read(source: Source, seed: Keys, checked: Checked, progress: Progress) -> Fault | None:
+    source.file.seek(0)
     at, keys = places(), np.zeros(RECORDS_AT_ONCE, np.uint64)
     counted, state = checked.tally, checked.tally.state
     held: list[Keys] = []

@@ -8,8 +8,9 @@ from adapters.qc import kinds
 from adapters.qc import tally as t_
 from adapters.qc.compiled import compiled, inlined
 from adapters.qc.framing import AT, DROP, END, NEWLINE, NEXT, PARTIAL, PLUS, RECORD, START, begins, next_item
+from adapters.qc.letters import all_acgt, gc_of, packed
 from adapters.qc.names import SPACE, TAB, base_end, digest, marker, token_end
-from adapters.qc.tally import Bytes, Ints, Keys, Tally
+from adapters.qc.tally import FOURS, Bytes, Ints, Keys, Tally
 from adapters.qc.words import HIGH, HIGHEST, LOWEST, bump, first_odd, halves, lanes_sum, load, strange_bits
 
 UNALLOWED = 8
@@ -84,6 +85,14 @@ def count_bases(buf: Bytes, start: int, n: int, t: Tally) -> tuple[int, int]:
     done = 0
     while done + 8 <= first:
         word = load(buf, start + done)
+        if all_acgt(word):
+            fours = packed(word)
+            place = done // 4 * FOURS
+            bump(t.fours, place + np.int64(fours & np.uint64(255)))
+            bump(t.fours, place + FOURS + np.int64((fours >> np.uint64(32)) & np.uint64(255)))
+            gc += gc_of(word)
+            done += 8
+            continue
         for k in range(8):
             code = np.int64(CODE[(word >> np.uint64(8 * k)) & np.uint64(255)])
             bump(t.bases, done + k + code * t_.ROWS)
@@ -225,8 +234,10 @@ def check_name(buf: Bytes, start: int, end: int, t: Tally, seed: Keys) -> np.uin
     begin = start + 1 if end > start and buf[start] == AT else start
     if begin == start:
         note(t, kinds.AT_SIGN, 0, start, 1, int(buf[start]) if end > start else kinds.EOF_BYTE)
-    stop = token_end(buf, begin, end)
     i = first_odd(buf, begin, end)
+    stop = i
+    if i < end and buf[i] != SPACE and buf[i] != TAB:
+        stop = token_end(buf, i + 1, end)
     while i < end and (buf[i] == SPACE or buf[i] == TAB):
         i = first_odd(buf, i + 1, end)
     if i < end:
@@ -248,10 +259,12 @@ def check_name(buf: Bytes, start: int, end: int, t: Tally, seed: Keys) -> np.uin
 def check_plus(buf: Bytes, at: Ints, t: Tally) -> None:
     """The third line: ``+``, alone or with the first line's text."""
     start, end = at[2, START], at[2, END]
+    if end - start == 1 and buf[start] == PLUS:
+        return
     if end == start or buf[start] != PLUS:
         note(t, kinds.PLUS_LINE, 2, start, 1, int(buf[start]) if end > start else kinds.EOF_BYTE)
         return
-    if end - start == 1 or not begins(buf, at, 0, AT):
+    if not begins(buf, at, 0, AT):
         return
     first = at[0, START]
     same = at[0, END] - first == end - start

@@ -16,16 +16,20 @@ from adapters.qc.tally import Ints, Keys
 MEMORY: Final = 256 << 20
 """Bytes that the check of names may take, unless told otherwise."""
 
+THREADS: Final = 2
+"""Threads that decompress, unless told otherwise."""
+
 Progress = Callable[[int], None]
 """Told how many bytes of the stored file were read since it was told last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where names are kept on disk, and how many bytes of memory their check may take."""
+    """Where names are kept on disk, how many bytes of memory their check may take, and how many threads decompress."""
 
     folder: Path | None = None
     memory: int = MEMORY
+    threads: int = THREADS
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.qc import tally as t_
+from adapters.qc.letters import LETTERS
 from adapters.qc.tally import Ints, Tally
 
 SANGER: Final = 33
@@ -36,8 +37,17 @@ class Totals:
         """Take what ``tally`` counted, and empty its arrays."""
         self.bases += tally.bases.reshape(t_.CODES, t_.ROWS).T
         self.qualities += tally.qualities.reshape(t_.QUALITIES, t_.ROWS).T
+        self._take_fours(tally)
         tally.bases[:] = 0
         tally.qualities[:] = 0
+
+    def _take_fours(self, tally: Tally) -> None:
+        """Take bases that were counted four cycles at a time."""
+        fours = tally.fours.reshape(t_.CYCLES // 4, 4, 4, 4, 4).astype(np.int64)
+        for cycle in range(4):
+            others = tuple(axis for axis in range(1, 5) if axis != 4 - cycle)
+            self.bases[cycle : t_.CYCLES : 4, LETTERS] += fours.sum(axis=others)
+        tally.fours[:] = 0
 
 
 def encoding(lowest: int, highest: int) -> int:

@@ -17,6 +17,7 @@ from isal import igzip_lib, isal_zlib
 
 from adapters.qc.detection import Container, bgzf_size
 from adapters.qc.errors import UnsupportedFormat
+from adapters.qc.parallel import inflated
 from adapters.qc.tally import Bytes
 
 if sys.version_info >= (3, 14):
@@ -95,12 +96,13 @@ _DECOMPRESSORS: Final[dict[Container, tuple[Callable[[], Decompressor], bytes]]]
 class Source:
     """The content of an open file. After the last block ``fault`` says what was wrong with the compression."""
 
-    def __init__(self, file: BinaryIO, container: Container) -> None:
-        """Read ``file`` from where it stands."""
+    def __init__(self, file: BinaryIO, container: Container, threads: int = 1) -> None:
+        """Read ``file`` from where it stands. With one thread nothing is read ahead; more share the work on BGZF."""
         if container not in ("plain", *_DECOMPRESSORS):
             raise UnsupportedFormat(f"{file.name} is a {container} archive, which is not checked")
         self.file = file
         self.container = container
+        self.threads = threads
         self.fault: Fault | None = None
         self.stored = 0
         self.members = 0
@@ -195,7 +197,23 @@ def bgzf_block(block: memoryview) -> bytes | None:
 
 
 def blocks(source: Source) -> Iterator[Block]:
-    """Blocks of about :data:`BLOCK` bytes with :data:`ROOM` before them, decompressed by another thread."""
+    """Blocks of about :data:`BLOCK` bytes with :data:`ROOM` before them."""
+    if source.threads == 1:
+        yield from _gathered(source)
+        return
+    if source.container == "bgzf" and source.file.seekable():
+        after = source.file.tell()
+        for found in inflated(source.file, ROOM, source.threads):
+            source.members += found.blocks
+            source.stored = after = found.after
+            if found.end > ROOM:
+                yield Block(found.text, ROOM, found.end, found.after)
+        source.file.seek(after)
+    yield from _read_ahead(source)
+
+
+def _read_ahead(source: Source) -> Iterator[Block]:
+    """Blocks, decompressed by another thread."""
     ready: queue.Queue[Block | BaseException | None] = queue.Queue(AHEAD)
     stop = threading.Event()
 

@@ -19,6 +19,8 @@ OCTAVE_ROWS: Final = 44
 ROWS: Final = CYCLES + OCTAVE_ROWS
 CODES: Final = 16
 QUALITIES: Final = 128
+FOURS: Final = 256
+"""Ways in which four cycles can be A, C, G and T."""
 FIRSTS: Final = 5
 """Positions kept of each kind of finding."""
 LENGTHS: Final = 2048
@@ -62,7 +64,8 @@ class Tally(NamedTuple):
     """Arrays of one file.
 
     ``bases`` and ``qualities`` have a place per cycle for each code or quality; the places of one quality are
-    neighbours, because few qualities are common. They are 32 bits wide and emptied into the 64-bit totals in time.
+    neighbours, because few qualities are common. ``fours`` has a place for each way in which the bases of four cycles
+    can be, two bits each. They are 32 bits wide and emptied into the 64-bit totals in time.
     """
 
     counts: Ints
@@ -70,6 +73,7 @@ class Tally(NamedTuple):
     state: Ints
     bases: NDArray[np.uint32]
     qualities: NDArray[np.uint32]
+    fours: NDArray[np.uint32]
     lengths: Ints
     means: Ints
     gc: Ints
@@ -86,6 +90,7 @@ def tally() -> Tally:
         state=np.zeros(STATES, np.int64),
         bases=np.zeros(ROWS * CODES, np.uint32),
         qualities=np.zeros(ROWS * QUALITIES, np.uint32),
+        fours=np.zeros(CYCLES // 4 * FOURS, np.uint32),
         lengths=np.zeros(LENGTH_BINS, np.int64),
         means=np.zeros(128, np.int64),
         gc=np.zeros(101, np.int64),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import BigInteger, Index, LargeBinary, String, text
+from sqlalchemy import BigInteger, Index, LargeBinary, PrimaryKeyConstraint, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from adapters.catalog.kept import watch
@@ -56,6 +56,7 @@ class VariantSegment(Base):
 class VariantRow(Base):
     """An allele of a release, maximally trimmed, one row each.
 
+    Numbers stand before texts, because PostgreSQL fills the gaps before numbers.
     ``contig`` is the canonical name, ``start`` 0-based, ``span`` = end - start.
 
     ``number`` is the allele's running number in its release. ``anchor`` is the base before an insertion or deletion,
@@ -68,6 +69,7 @@ class VariantRow(Base):
 
     __tablename__ = "variant"
     __table_args__ = (
+        PrimaryKeyConstraint("release", "contig", "start", "number"),
         Index(
             "variant_long",
             "release",
@@ -80,21 +82,21 @@ class VariantRow(Base):
         CLUSTERED,
     )
     release: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    contig: Mapped[str] = mapped_column(primary_key=True)
     start: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     span: Mapped[int]
+    length: Mapped[int]
+    reach: Mapped[int | None]
+    allele_count: Mapped[int | None]
+    allele_number: Mapped[int | None]
+    carrier_count: Mapped[int | None]
+    contig: Mapped[str] = mapped_column(primary_key=True)
     ref: Mapped[str]
     alt: Mapped[str]
     anchor: Mapped[str | None]
     type: Mapped[str]
-    length: Mapped[int]
-    reach: Mapped[int | None]
     genes: Mapped[str | None]
     aminoacids: Mapped[str | None]
-    allele_count: Mapped[int | None]
-    allele_number: Mapped[int | None]
-    carrier_count: Mapped[int | None]
     carriers: Mapped[bytes | None]
     homozygotes: Mapped[bytes | None]
     single: Mapped[bytes | None]
@@ -129,7 +131,7 @@ class VariantAnnotation(Base):
     gene: Mapped[str] = mapped_column(primary_key=True)
     contig: Mapped[str] = mapped_column(primary_key=True)
     start: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     aminoacid: Mapped[str] = mapped_column(primary_key=True)
 
 

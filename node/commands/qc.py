@@ -26,6 +26,9 @@ LayoutOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="write the report as JSON to standard output")]
 TmpOption = Annotated[Path | None, typer.Option("--tmp", help="folder for names kept on disk", file_okay=False)]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", help="that decompress; 1 uses one processor in all", min=1, max=64)
+]
 MemoryOption = Annotated[int, typer.Option("--memory", help="MB that the check of names may take", min=16)]
 
 EngineOption = Annotated[
@@ -53,6 +56,7 @@ def qc(
     as_json: JsonOption = False,
     tmp: TmpOption = None,
     memory: MemoryOption = 256,
+    threads: ThreadsOption = 2,
     engine: EngineOption = "kernel",
     xml: XmlOption = None,
     html: HtmlOption = None,
@@ -76,7 +80,7 @@ def qc(
     if organism and not taxonomy:
         fail("--organism is compared with a profile: give --taxonomy too")
     try:
-        limits = Limits(tmp, memory << 20)
+        limits = Limits(tmp, memory << 20, threads)
         report = run(paths, replace(_options(layout, engine, limits, reference), sets=taxonomy, organism=organism))
     except (InvalidLayout, engines.UnknownEngine, EngineAbsent, BadReference) as error:
         fail(str(error))

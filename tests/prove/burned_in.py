@@ -39,7 +39,8 @@ def absent_fonts() -> list[str]:
 
 
 def burned(chance: np.random.Generator, script: str, ground: str, size: int, contrast: int) -> Burned:
-    """One text of ``size`` pixels, ``contrast`` grey levels above (or below) what is around it."""
+    """One text of ``size`` pixels, ``contrast`` grey levels lighter or darker than what is around it, or as many as
+    there are."""
     base = _ground(chance, ground)
     text = str(chance.choice(LATIN if script == "latin" else CHINESE))
     font = ImageFont.truetype(FONTS[script], size)
@@ -52,7 +53,7 @@ def burned(chance: np.random.Generator, script: str, ground: str, size: int, con
     rows, columns = np.nonzero(cover)
     around = Box(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
     level = float(base[around.top : around.bottom, around.left : around.right].mean())
-    colour = level + contrast if level + contrast <= 255 else level - contrast
+    colour = min(255.0, level + contrast) if level < 128 else max(0.0, level - contrast)
     shown = base * (1 - cover) + colour * cover
     return Burned(np.clip(shown, 0, 255).astype(np.uint8), cover > 0.3, around)
 

@@ -35,7 +35,7 @@ async def _prove(engine: Engine, folder: Path, seed: int, number: int) -> None:
 
 
 @pytest.mark.asyncio
-async def test_BEA_35_to_52_and_62_random_questions_over_files(engine: Engine, tmp_path: Path) -> None:
+async def test_BEA_35_37_38_40_45_to_52_and_62_random_questions_over_files(engine: Engine, tmp_path: Path) -> None:
     await _prove(engine, tmp_path, SEED, 150)
 
 

@@ -35,7 +35,7 @@ def detection(scale: Scale) -> TextDetection:
         pytest.skip(str(absent))
 
 
-@pytest.mark.parametrize("scale", Scale)
+@pytest.mark.parametrize("scale", Scale, ids=str)
 def test_burned_in_text_is_found(scale: Scale) -> None:
     if absent_fonts():
         pytest.skip(f"not installed: {absent_fonts()}")
@@ -81,6 +81,7 @@ def test_a_burned_in_name_is_not_in_what_is_written(tmp_path: Path) -> None:
     place = Writer(order, subject(Known()), Known()).write(tmp_path / "in.dcm").path
     shown = np.frombuffer(pydicom.dcmread(tmp_path / "out" / place).PixelData, np.uint8).reshape(image.image.shape)
     assert (shown[image.ink] == 0).mean() >= 0.95
-    assert (shown == image.image).mean() > 0.97
+    assert hidden(image, eye.boxes(image.image))[1] < MOST_OUTSIDE
+    assert (shown == image.image).mean() > 0.95  # the words themselves are three per cent of it
     assert profile().codes["113101"] == "Clean Pixel Data Option"
     assert eye.boxes(shown) == []
