@@ -72,6 +72,13 @@ def test_row_54_reuse_revokes_the_family(browser: Browser) -> None:
     assert broker.userinfo(second["access_token"]).status_code == 401
 
 
+def test_row_54_reuse_is_noticed_whatever_else_is_wrong_with_the_request(browser: Browser) -> None:
+    broker, first = browser.broker, browser.tokens(scope="openid offline_access")
+    second = refresh(broker, first["refresh_token"]).json()
+    assert refresh(broker, first["refresh_token"], scope="openid ga4gh_passport_v1").status_code == 400
+    assert refresh(broker, second["refresh_token"]).json()["error"] == "invalid_grant"
+
+
 def test_row_54_simultaneous_use_gives_one_answer_at_most(browser: Browser) -> None:
     broker, token = browser.broker, browser.tokens()["refresh_token"]
     answers: list[int] = []

@@ -264,6 +264,13 @@ def test_row_51_an_answer_is_good_at_its_own_callback_in_its_own_browser_and_onc
     assert back(browser, asked).status_code == 502
 
 
+def test_row_51_an_attempt_that_failed_is_over(place: Place) -> None:
+    browser = Browser(place.home)
+    asked = at_liar(place, browser)
+    assert back(browser, asked, error="access_denied").status_code == 502
+    assert back(browser, asked).status_code == 502
+
+
 @pytest.mark.parametrize("to", ["https://evil.example", "//evil.example", "/sign-out", ""])
 def test_row_50_sign_in_leads_to_own_pages_only(place: Place, to: str) -> None:
     browser = Browser(place.home)
