@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, String, select
+from sqlalchemy import Connection, Engine, String, UniqueConstraint, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from auth import ledger
@@ -53,17 +53,21 @@ class BudgetSpent(Base):
 class QuestionCharged(Base):
     """A question that a holder has paid for: asked again of the same release of the data set it costs nothing.
 
-    ``number`` counts the holder's questions about a block of alleles; those charged together have consecutive ones.
+    ``number`` counts the holder's questions about a block of alleles in that release; those charged together have
+    consecutive ones.
     """
 
     __tablename__ = "auth_question_charged"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        UniqueConstraint("dataset", "holder", "block", "release", "question"),
+        {"sqlite_with_rowid": False},
+    )
     dataset: Mapped[str] = mapped_column(primary_key=True)
     holder: Mapped[str] = mapped_column(primary_key=True)
     block: Mapped[str] = mapped_column(primary_key=True)
-    question: Mapped[str] = mapped_column(primary_key=True)
     release: Mapped[str] = mapped_column(primary_key=True)
-    number: Mapped[int]
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    question: Mapped[str]
     charged: Mapped[float]
 
 
@@ -99,11 +103,11 @@ class _Entry:
 
     @property
     def place(self) -> ledger.Place:
-        return self.charge.dataset, self.holder, self.charge.block
+        return self.charge.dataset, self.holder, self.charge.block, self.charge.release
 
     @property
-    def question(self) -> tuple[str, str, str, str, str]:
-        return *self.place, self.charge.question, self.charge.release
+    def asked(self) -> ledger.Asked:
+        return *self.place, self.charge.question
 
 
 @dataclass(slots=True)
@@ -120,7 +124,8 @@ class _Books:
     """What the database says of the accounts and blocks of some debits, and what is to be written."""
 
     spent: dict[ledger.Account, float]
-    paid: defaultdict[ledger.Place, list[ledger.Paid]]
+    known: set[ledger.Asked]
+    latest: defaultdict[ledger.Place, list[ledger.Paid]]
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     changed: dict[ledger.Account, float] = field(default_factory=dict)
 
@@ -143,19 +148,24 @@ class _Books:
 
     def _due(self, entry: _Entry) -> float | None:
         """What is to be paid; None for what was paid before."""
-        charge, paid = entry.charge, self.paid[entry.place]
-        if any(question == charge.question and release == charge.release for question, release, _ in paid):
+        if entry.asked in self.known:
             return None
-        same = [charged for _, release, charged in paid if release == charge.release]
-        begun = len(same) % charge.protection.together
-        return max(0.0, charge.price - sum(same[len(same) - begun :]))
+        charge, latest = entry.charge, self.latest[entry.place]
+        begun = _next(latest) % charge.protection.together
+        return max(0.0, charge.price - sum(charged for _, charged in latest[len(latest) - begun :]))
 
     def _enter(self, entry: _Entry, due: float) -> None:
-        paid = self.paid[entry.place]
-        self.rows.append((*entry.question, len(paid), due))
-        paid.append((entry.charge.question, entry.charge.release, due))
+        latest = self.latest[entry.place]
+        number = _next(latest)
+        self.rows.append((*entry.asked, number, due))
+        self.known.add(entry.asked)
+        latest.append((number, due))
         self.spent[entry.account] += due
         self.changed[entry.account] = self.spent[entry.account]
+
+
+def _next(latest: Sequence[ledger.Paid]) -> int:
+    return latest[-1][0] + 1 if latest else 0
 
 
 class Budgets:
@@ -196,7 +206,8 @@ class Budgets:
 
     def _paid(self, entries: Sequence[_Entry]) -> bool:
         with self._engine.connect() as connection:
-            return ledger.known(connection, [entry.question for entry in entries])
+            known = ledger.known(connection, [entry.asked for entry in entries])
+        return all(entry.asked in known for entry in entries)
 
     def _settle(self) -> None:
         """Commit the debits that wait; each gets its own refusal, all of them a failure of the database."""
@@ -218,7 +229,9 @@ class Budgets:
         entries = [entry for debit in batch for entry in debit.entries]
         # Locked first: what was paid is then read as it stays until the transaction ends.
         spent = ledger.opened(connection, [entry.account for entry in entries])
-        books = _Books(spent, ledger.questions(connection, [entry.place for entry in entries]))
+        known = ledger.known(connection, [entry.asked for entry in entries])
+        together = max(entry.charge.protection.together for entry in entries)
+        books = _Books(spent, known, ledger.latest(connection, [entry.place for entry in entries], together))
         for debit in batch:
             try:
                 books.settle(debit.entries)

@@ -8,28 +8,35 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 Account = tuple[str, str]
 """Data set and holder."""
-Place = tuple[str, str, str]
-"""Data set, holder and block of alleles."""
-Paid = tuple[str, str, float]
-"""Question, release, and what was charged for it."""
+Place = tuple[str, str, str, str]
+"""Data set, holder, block of alleles, and release."""
+Asked = tuple[str, str, str, str, str]
+"""A place and the question."""
+Paid = tuple[int, float]
+"""Number of a question at its place, and what was charged for it."""
+
+Key = TypeVar("Key", bound=tuple[str, ...])
 
 FEW = 50  # keys that are asked for at once
 
-_PLACE = ("dataset", "holder", "block")
-_QUESTION = (*_PLACE, "question", "release")
-_ROW = (*_QUESTION, "number", "charged")
+_PLACE = ("dataset", "holder", "block", "release")
+_ROW = (*_PLACE, "question", "number", "charged")
 _OPENED = (
     "INSERT INTO auth_budget_spent (dataset, holder, spent) VALUES {} "
     "ON CONFLICT (dataset, holder) DO UPDATE SET spent = auth_budget_spent.spent RETURNING dataset, holder, spent"
 )
-_FOUND = f"SELECT {', '.join(_QUESTION)}, charged FROM auth_question_charged WHERE {{}} ORDER BY number"
-_KNOWN = "SELECT count(*) FROM auth_question_charged WHERE {}"
+_KNOWN = f"SELECT {', '.join(_PLACE)}, question FROM auth_question_charged WHERE "
+_QUESTION = " AND ".join(f"{column} = ?" for column in (*_PLACE, "question"))
+_LATEST = (
+    f"SELECT * FROM (SELECT {', '.join(_PLACE)}, number, charged FROM auth_question_charged "
+    f"WHERE {' AND '.join(f'{column} = ?' for column in _PLACE)} ORDER BY number DESC LIMIT ?) AS latest"
+)
 _ENTERED = f"INSERT INTO auth_question_charged ({', '.join(_ROW)}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _CHANGED = "UPDATE auth_budget_spent SET spent = ? WHERE dataset = ? AND holder = ?"
 
@@ -45,42 +52,44 @@ def opened(connection: Connection, accounts: Iterable[Account]) -> dict[Account,
     return found
 
 
-def questions(connection: Connection, places: Iterable[Place]) -> defaultdict[Place, list[Paid]]:
-    """What was paid before at each place, in order."""
-    found: defaultdict[Place, list[Paid]] = defaultdict(list)
-    for some in _few(places):
-        for *place, question, release, charged in _run(connection, _of(_FOUND, _PLACE, len(some)), _flat(some)):
-            dataset, holder, block = place
-            found[dataset, holder, block].append((question, release, charged))
+def known(connection: Connection, asked: Iterable[Asked]) -> set[Asked]:
+    """Those of the questions that were paid before."""
+    found: set[Asked] = set()
+    for some in _few(asked):
+        found.update(map(tuple, _run(connection, _knowing(len(some)), _flat(some))))
     return found
 
 
-def known(connection: Connection, asked: Iterable[tuple[str, str, str, str, str]]) -> bool:
-    """Whether all questions, each with its place and its release, were paid before."""
-    return all(
-        _run(connection, _of(_KNOWN, _QUESTION, len(some)), _flat(some)).scalar_one() == len(some)
-        for some in _few(asked)
-    )
+def latest(connection: Connection, places: Iterable[Place], number: int) -> defaultdict[Place, list[Paid]]:
+    """The last ``number`` questions that were paid at each place, in order."""
+    found: defaultdict[Place, list[Paid]] = defaultdict(list)
+    for some in _few(places):
+        given = _flat((*place, number) for place in some)
+        for dataset, holder, block, release, *paid in _run(connection, _looking(len(some)), given):
+            found[dataset, holder, block, release].append((paid[0], paid[1]))
+    for at_place in found.values():
+        at_place.sort()
+    return found
 
 
 def enter(connection: Connection, rows: Sequence[tuple[Any, ...]], spent: Mapping[Account, float]) -> None:
     """Write down what is paid.
 
-    :param rows: (data set, holder, block, question, release, number, charged).
+    :param rows: (data set, holder, block, release, question, number, charged).
     :param spent: of the accounts that change.
     """
     _run(connection, _ENTERED, list(rows))
     _run(connection, _CHANGED, [(spent[account], *account) for account in sorted(spent)])
 
 
-def _few(keys: Iterable[tuple[str, ...]]) -> Iterator[list[tuple[str, ...]]]:
+def _few(keys: Iterable[Key]) -> Iterator[list[Key]]:
     """Each key once, in order, a few at a time."""
     ordered = sorted(set(keys))
     for start in range(0, len(ordered), FEW):
         yield ordered[start : start + FEW]
 
 
-def _flat(keys: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+def _flat(keys: Iterable[tuple[str | int, ...]]) -> tuple[str | int, ...]:
     return tuple(part for key in keys for part in key)
 
 
@@ -89,11 +98,15 @@ def _opening(number: int) -> str:
     return _OPENED.format(", ".join(["(?, ?, 0.0)"] * number))
 
 
-@lru_cache(2 * FEW)
-def _of(statement: str, key: tuple[str, ...], number: int) -> str:
+@lru_cache(FEW)
+def _knowing(number: int) -> str:
     """Spelt out, because SQLite looks through the whole table where it is asked for a row value in a list."""
-    one = " AND ".join(f"{column} = ?" for column in key)
-    return statement.format(" OR ".join([f"({one})"] * number))
+    return _KNOWN + " OR ".join([f"({_QUESTION})"] * number)
+
+
+@lru_cache(FEW)
+def _looking(number: int) -> str:
+    return " UNION ALL ".join([_LATEST] * number)
 
 
 def _run(connection: Connection, statement: str, given: Any) -> Any:
