@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, String, and_, bindparam, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, String, UniqueConstraint, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from auth import ledger
 from auth.errors import AuthError
 from auth.protection import Protection
 from auth.tables import writing
@@ -24,7 +24,6 @@ from auth.tables import writing
 EVERYONE = "everyone"
 AT_ONCE = 64  # debits of one transaction: an answer must not wait long for those of others
 ROUNDING = 1e-9
-FEW = 50  # keys that are asked for at once
 
 
 class BudgetExhausted(AuthError):
@@ -54,17 +53,21 @@ class BudgetSpent(Base):
 class QuestionCharged(Base):
     """A question that a holder has paid for: asked again of the same release of the data set it costs nothing.
 
-    ``number`` counts the holder's questions about a block of alleles; those charged together have consecutive ones.
+    ``number`` counts the holder's questions about a block of alleles in that release; those charged together have
+    consecutive ones.
     """
 
     __tablename__ = "auth_question_charged"
-    __table_args__ = ({"sqlite_with_rowid": False},)
+    __table_args__ = (
+        UniqueConstraint("dataset", "holder", "block", "release", "question"),
+        {"sqlite_with_rowid": False},
+    )
     dataset: Mapped[str] = mapped_column(primary_key=True)
     holder: Mapped[str] = mapped_column(primary_key=True)
     block: Mapped[str] = mapped_column(primary_key=True)
-    question: Mapped[str] = mapped_column(primary_key=True)
     release: Mapped[str] = mapped_column(primary_key=True)
-    number: Mapped[int]
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    question: Mapped[str]
     charged: Mapped[float]
 
 
@@ -95,12 +98,16 @@ class _Entry:
     charge: Charge
 
     @property
-    def account(self) -> tuple[str, str]:
+    def account(self) -> ledger.Account:
         return self.charge.dataset, self.holder
 
     @property
-    def place(self) -> tuple[str, str, str]:
-        return self.charge.dataset, self.holder, self.charge.block
+    def place(self) -> ledger.Place:
+        return self.charge.dataset, self.holder, self.charge.block, self.charge.release
+
+    @property
+    def asked(self) -> ledger.Asked:
+        return *self.place, self.charge.question
 
 
 @dataclass(slots=True)
@@ -116,12 +123,11 @@ class _Debit:
 class _Books:
     """What the database says of the accounts and blocks of some debits, and what is to be written."""
 
-    spent: dict[tuple[str, str], float] = field(default_factory=dict)
-    paid: defaultdict[tuple[str, str, str], list[tuple[str, str, float]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    questions: list[dict[str, Any]] = field(default_factory=list)
-    changed: set[tuple[str, str]] = field(default_factory=set)
+    spent: dict[ledger.Account, float]
+    known: set[ledger.Asked]
+    latest: defaultdict[ledger.Place, list[ledger.Paid]]
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    changed: dict[ledger.Account, float] = field(default_factory=dict)
 
     def settle(self, entries: Sequence[_Entry]) -> None:
         """Charge all entries.
@@ -142,21 +148,24 @@ class _Books:
 
     def _due(self, entry: _Entry) -> float | None:
         """What is to be paid; None for what was paid before."""
-        charge, paid = entry.charge, self.paid[entry.place]
-        if any(question == charge.question and release == charge.release for question, release, _ in paid):
+        if entry.asked in self.known:
             return None
-        same = [charged for _, release, charged in paid if release == charge.release]
-        begun = len(same) % charge.protection.together
-        return max(0.0, charge.price - sum(same[len(same) - begun :]))
+        charge, latest = entry.charge, self.latest[entry.place]
+        begun = _next(latest) % charge.protection.together
+        return max(0.0, charge.price - sum(charged for _, charged in latest[len(latest) - begun :]))
 
     def _enter(self, entry: _Entry, due: float) -> None:
-        charge, paid = entry.charge, self.paid[entry.place]
-        row: dict[str, Any] = {"dataset": charge.dataset, "holder": entry.holder, "block": charge.block}
-        row |= {"question": charge.question, "release": charge.release, "number": len(paid), "charged": due}
-        self.questions.append(row)
-        paid.append((charge.question, charge.release, due))
+        latest = self.latest[entry.place]
+        number = _next(latest)
+        self.rows.append((*entry.asked, number, due))
+        self.known.add(entry.asked)
+        latest.append((number, due))
         self.spent[entry.account] += due
-        self.changed.add(entry.account)
+        self.changed[entry.account] = self.spent[entry.account]
+
+
+def _next(latest: Sequence[ledger.Paid]) -> int:
+    return latest[-1][0] + 1 if latest else 0
 
 
 class Budgets:
@@ -197,11 +206,8 @@ class Budgets:
 
     def _paid(self, entries: Sequence[_Entry]) -> bool:
         with self._engine.connect() as connection:
-            paid = _questions(connection, entries)
-        return all(
-            any((e.charge.question, e.charge.release) == (question, release) for question, release, _ in paid[e.place])
-            for e in entries
-        )
+            known = ledger.known(connection, [entry.asked for entry in entries])
+        return all(entry.asked in known for entry in entries)
 
     def _settle(self) -> None:
         """Commit the debits that wait; each gets its own refusal, all of them a failure of the database."""
@@ -221,16 +227,18 @@ class Budgets:
 
     def _settle_in(self, connection: Connection, batch: Sequence[_Debit]) -> None:
         entries = [entry for debit in batch for entry in debit.entries]
-        books = _Books(_locked(connection, entries), _questions(connection, entries))
+        # Locked first: what was paid is then read as it stays until the transaction ends.
+        spent = ledger.opened(connection, [entry.account for entry in entries])
+        known = ledger.known(connection, [entry.asked for entry in entries])
+        together = max(entry.charge.protection.together for entry in entries)
+        books = _Books(spent, known, ledger.latest(connection, [entry.place for entry in entries], together))
         for debit in batch:
             try:
                 books.settle(debit.entries)
             except BudgetExhausted as refusal:
                 debit.failure = refusal
-        if books.questions:
-            connection.execute(insert(QuestionCharged), books.questions)
-            values = [{"of_dataset": d, "of_holder": h, "spent": books.spent[d, h]} for d, h in sorted(books.changed)]
-            connection.execute(_CHANGED, values)
+        if books.rows:
+            ledger.enter(connection, books.rows, books.changed)
 
 
 def _entries(person: str, organisation: str, charge: Charge) -> Iterator[_Entry]:
@@ -244,50 +252,3 @@ def _entries(person: str, organisation: str, charge: Charge) -> Iterator[_Entry]
     ):
         if capacity is not None:
             yield _Entry(holder, capacity, charge)
-
-
-def _locked(connection: Connection, entries: Iterable[_Entry]) -> dict[tuple[str, str], float]:
-    """What was spent of each account, locked in one order until the transaction ends."""
-    accounts = sorted({entry.account for entry in entries})
-    rows = connection.execute(_OPENED[connection.dialect.name], [{"dataset": d, "holder": h} for d, h in accounts])
-    return {(dataset, holder): spent for dataset, holder, spent in rows}
-
-
-def _opened(make: Any) -> Any:
-    """Open an account, or update it to what it is: which locks the row, and returns it."""
-    opened = make(BudgetSpent).values(dataset=bindparam("dataset"), holder=bindparam("holder"), spent=0.0)
-    key = (BudgetSpent.dataset, BudgetSpent.holder)
-    kept = opened.on_conflict_do_update(index_elements=key, set_={"spent": BudgetSpent.spent})
-    return kept.returning(*key, BudgetSpent.spent)
-
-
-# Statements that are always the same are made once: to compile one takes as long as to run it.
-_OPENED = {"postgresql": _opened(postgresql.insert), "sqlite": _opened(sqlite.insert)}
-_CHANGED = (
-    update(BudgetSpent)
-    .where(BudgetSpent.dataset == bindparam("of_dataset"), BudgetSpent.holder == bindparam("of_holder"))
-    .values(spent=bindparam("spent"))
-)
-
-
-def _questions(
-    connection: Connection, entries: Iterable[_Entry]
-) -> defaultdict[tuple[str, str, str], list[tuple[str, str, float]]]:
-    """(question, release, charged) of what was paid before, in order, by data set, holder and block."""
-    key = (QuestionCharged.dataset, QuestionCharged.holder, QuestionCharged.block)
-    columns = (*key, QuestionCharged.question, QuestionCharged.release, QuestionCharged.charged)
-    found: defaultdict[tuple[str, str, str], list[tuple[str, str, float]]] = defaultdict(list)
-    for some in _any_of(key, sorted({entry.place for entry in entries})):
-        for row in connection.execute(select(*columns).where(some).order_by(*key, QuestionCharged.number)):
-            found[row.dataset, row.holder, row.block].append((row.question, row.release, row.charged))
-    return found
-
-
-def _any_of(key: Sequence[Any], values: Sequence[Sequence[str]]) -> Iterator[ColumnElement[bool]]:
-    """Conditions that the key is one of ``values``, a few at a time.
-
-    Spelt out, because SQLite looks through the whole table where it is asked for a row value in a list.
-    """
-    for start in range(0, len(values), FEW):
-        some = values[start : start + FEW]
-        yield or_(*(and_(*(column == part for column, part in zip(key, one, strict=True))) for one in some))

@@ -19,7 +19,6 @@ from adapters.deid.errors import Reason, Refused
 from adapters.deid.facts import Facts
 from adapters.deid.redaction import Box
 
-MOST_FRAMES = 8  # of one object that are looked at, evenly spread; what is found is blanked in all
 FAST_SIDE, WHOLE_SIDE, DOUBLED_SIDE = 960, 2048, 1024  # pixels of the longest side
 FOUND, BOX_FOUND = 0.2, 0.35  # thresholds of the detector: lower than its own, for a miss is worse than a blank
 MARGIN = 0.25  # of the height of a box, added on every side
@@ -65,7 +64,7 @@ class TextDetection:
         :raises Refused: if its pixels cannot be decoded.
         """
         boxes: list[Box] = []
-        for image in _images(path, int(facts["frames"] or 1)):
+        for image in distinct_frames(path, int(facts["frames"] or 1)):
             boxes += self.boxes(image)
         return boxes
 
@@ -118,18 +117,26 @@ def _evened(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(evened, cv2.COLOR_GRAY2RGB), np.uint8)
 
 
-def _images(path: Path, frames: int) -> Iterator[NDArray[np.uint8]]:
+def distinct_frames(path: Path, frames: int) -> Iterator[NDArray[np.uint8]]:
+    """Every frame of an object in 8 bits, since text may stand in one alone; one that equals the frame before it is
+    left out.
+
+    :raises Refused: at the first frame that cannot be decoded.
+    """
     from pydicom.pixels.utils import pixel_array
 
-    chosen = sorted({round(n * (frames - 1) / max(1, MOST_FRAMES - 1)) for n in range(MOST_FRAMES)})
-    for frame in chosen:
+    last: NDArray[Any] | None = None
+    for frame in range(frames):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                yield _eight_bits(pixel_array(path, index=frame))
+                pixels = pixel_array(path, index=frame)
         except UNREADABLE as error:
             detail = f"frame {frame + 1} cannot be decoded, so nobody can look at it ({type(error).__name__})"
             raise Refused(Reason.PIXELS_NOT_LOOKED_AT, detail) from error
+        if last is None or not np.array_equal(pixels, last):
+            yield _eight_bits(pixels)
+        last = pixels
 
 
 def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from pyroaring import BitMap
 from adapters.catalog.catalog import DatasetRecord
 from adapters.terms.bins import Bins
 from adapters.terms.filters import Listed, People
+from adapters.terms.vocabulary import INDIVIDUAL
 from auth.caller import Caller
 from auth.policy import DatasetRule, Floor, Granularity, Policy, strictest
 from node.beacon.differences import told_alike
@@ -130,6 +131,15 @@ class Access:
             for dataset, (asked, people) in told_alike(search, coarse, limited, about, self.apart).items():
                 answered[dataset], found[dataset] = asked, people
         return Met(found, answered)
+
+    def require_filters(self, search: Search, question: Question, members: Members) -> None:
+        """Read what the question's filters ask for, but no genotypes: for who must know before it is paid for.
+
+        :raises adapters.terms.errors.FilterError: where :meth:`met` would, for the same filter.
+        """
+        if question.filters:
+            self.coarse(question)
+            search.met(Question(INDIVIDUAL, question.filters), members, self.listed(members))
 
     def told(self, question: Question) -> dict[str, Any]:
         """What an answer says of itself: whether its numbers are exact, which filters were coarser than asked for,

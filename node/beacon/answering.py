@@ -161,7 +161,12 @@ class Answering:
         if self._guard is None:
             return access
         asked = asked_of(question, self._search.of_people(question), numbers)
-        return self._guard.admit(caller, asked, access, lambda: members or self._members(datasets))
+        require = partial(self._require_filters, question)
+        return self._guard.admit(caller, asked, access, lambda: members or self._members(datasets), require)
+
+    def _require_filters(self, question: Question, access: Access, members: Members) -> None:
+        resolved = self._search.resolved(question, members, access.listed(members))
+        access.require_filters(self._search, resolved, members)
 
     def _result_sets(self, question: Question, request: Request, caller: Caller, where: Restriction) -> Body:
         datasets = self._search.eligible(question, self._datasets(where))

@@ -54,13 +54,21 @@ class Guard:
     bins: Bins | None
     clock: Callable[[], float] = time.time
 
-    def admit(self, caller: Caller, asked: Asked | None, access: Access, members: Callable[[], Members]) -> Access:
+    def admit(
+        self,
+        caller: Caller,
+        asked: Asked | None,
+        access: Access,
+        members: Callable[[], Members],
+        require: Callable[[Access, Members], None],
+    ) -> Access:
         """What the caller may learn once the question is paid for.
 
         Nothing of anybody's genotypes is read, and nothing that is decided here depends on them.
 
         :param asked: what is asked of genotypes; None: nothing.
         :param members: the people who exist, by data set.
+        :param require: raises for what has no answer; asked of what is to be paid for, which is then not charged.
         :raises auth.budget.BudgetExhausted: if a budget does not pay for it; then nothing is charged.
         """
         access = replace(access, floors=self.protections.floors(), bins=self.bins, apart=self.apart(access))
@@ -69,9 +77,12 @@ class Guard:
             return access
         guarded = [dataset for dataset in limited if self.protections[dataset].budget is not None]
         released = self.published.released(guarded)
-        sizes = {dataset: len(people) for dataset, people in members().items() if dataset in released and people}
+        everyone = members()
+        sizes = {dataset: len(people) for dataset, people in everyone.items() if dataset in released and people}
         if caller.subject is None:
             return self._anonymous(asked, access, released, sizes)
+        if sizes:
+            require(access, everyone)
         charges = self._charges(asked, access, released, sizes)
         self.budgets.debit(person(caller), organisation(caller, int(self.clock())), charges)
         return access

@@ -16,7 +16,7 @@ from adapters.variants.query import InvalidVariantQuery
 from auth.budget import BudgetExhausted
 from auth.caller import ANONYMOUS, Caller
 from auth.policy import Floor, Policy
-from node.beacon.access import decide
+from node.beacon.access import Access, decide
 from node.beacon.guard import Asked, Guard
 from node.beacon.profile import UnknownEntryType
 from node.beacon.question import Members, Question, Search, from_clause
@@ -74,8 +74,15 @@ class Meeting:
         alleles = tuple(question.variant for question in of_genotypes if question.variant is not None)
         words = " ".join(sorted(repr(question) for question in questions))
         asked = Asked(alleles, True, f"join {words}", numbers)
+
+        def require(access: Access, members: Members) -> None:
+            for question in questions:
+                access.require_filters(self._search, question, members)
+
         try:
-            admitted = self._guard.admit(caller, asked, access, lambda: self._members(datasets))
+            admitted = self._guard.admit(caller, asked, access, lambda: self._members(datasets), require)
+        except FilterError as error:
+            raise Failure(400, str(error)) from error
         except BudgetExhausted as error:
             raise Failure(403, f"{error}; who has access to the records is not charged") from error
         if admitted.closed:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event, func, select
 
 from auth.budget import Base, BudgetExhausted, Budgets, BudgetSpent, Charge, QuestionCharged
+from auth.ledger import FEW, latest
 from auth.policy import Floor
 from auth.protection import Budget, Protection
 
@@ -93,6 +94,33 @@ def test_all_data_sets_are_charged_or_none(budgets: Budgets) -> None:
     assert budgets.spent("HRA000002", "person alice") == 0
 
 
+def test_all_of_many_data_sets_are_charged_or_none(budgets: Budgets, engine: Engine) -> None:
+    """More than are asked for at once, and the one that does not pay is the last."""
+    many = [charge("q", 0.5, dataset=f"HRA{number:06}") for number in range(FEW + 20)]
+    last = many[-1].dataset
+    budgets.debit("alice", "a.example", [charge("before", 0.6, dataset=last)])
+    with pytest.raises(BudgetExhausted) as refusal:
+        budgets.debit("alice", "a.example", many)
+    assert refusal.value.datasets == (last,)
+    assert rows(engine) == 2
+    budgets.debit("alice", "a.example", many[:-1])
+    assert rows(engine) == 2 * len(many)
+    with pytest.raises(BudgetExhausted):
+        budgets.debit("alice", "a.example", many)
+    for number, one in enumerate(many[:-1]):
+        assert budgets.spent(one.dataset, "person alice") == 0.5, number
+
+
+def test_a_debit_takes_the_same_few_statements_for_one_data_set_as_for_ten(budgets: Budgets, engine: Engine) -> None:
+    written: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda _c, _k, statement, *_: written.append(statement))
+    for number in (1, 10):
+        written.clear()
+        budgets.debit("alice", "a.example", [charge("q", dataset=f"HRA{number}{n}") for n in range(number)])
+        words = [statement.split()[0] for statement in written if not statement.startswith("BEGIN")]
+        assert words == ["SELECT", "INSERT", "SELECT", "SELECT", "INSERT", "UPDATE"]
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_racing_debits_never_exceed_and_are_never_lost(engine: Engine, processes: int) -> None:
     """Two ledgers stand for two processes: they share nothing but the database."""
@@ -170,4 +198,13 @@ def test_a_debit_looks_nothing_up_by_going_through_a_whole_table(sqlite_engine: 
     with sqlite_engine.connect() as connection:
         for statement, given in selects:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given).all()
-            assert not any(row.detail.startswith("SCAN auth_") for row in plan), plan
+            assert not any(row.detail.startswith(("SCAN auth_", "USE TEMP B-TREE")) for row in plan), plan
+
+
+def test_a_debit_reads_no_more_of_a_block_than_is_charged_with_it(budgets: Budgets, engine: Engine) -> None:
+    """Of rare alleles a block may have thousands of questions that cost next to nothing."""
+    for number, release in enumerate("1112111"):
+        budgets.debit("alice", "a.example", [charge(f"q{number}", 0.01 * number, block="b", release=release)])
+    place = ("HRA000001", "person alice", "b", "1")
+    with engine.connect() as connection:
+        assert latest(connection, [place], 2) == {place: [(4, pytest.approx(0.05)), (5, pytest.approx(0.01))]}

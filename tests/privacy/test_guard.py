@@ -96,6 +96,33 @@ async def test_a_refusal_and_a_debit_come_before_genotypes_are_read(
     raise AssertionError("never refused")
 
 
+REFUSED = [
+    {"id": "HP:9999999"},
+    {"id": "nothing of that name"},
+    {**AGE, "value": "old"},
+    {"id": BMI, "operator": ">", "value": "heavy"},
+    {**AGE, "operator": "!"},
+    {"id": TERMS[0], "scope": "run"},
+]
+
+
+@pytest.mark.parametrize("path", ["/individuals", "/g_variants", "/datasets"])
+async def test_a_question_that_is_refused_for_a_filter_is_not_charged(
+    asking: Asking, small: Cohort, small_engine: Engine, path: str
+) -> None:
+    """Whatever is wrong with the filter, and though the one beside it is right."""
+    asked = {"g_variant": small.question(1)}
+    for wrong in REFUSED:
+        filters = [{"id": TERMS[0]}, wrong]
+        refused = await asking.ask(path, "alice@a.example", requestParameters=asked, filters=filters)
+        assert refused.status_code == 400, refused.text
+        assert wrong["id"] in refused.json()["error"]["errorMessage"]
+        assert spent(small_engine, f"person {BROKER}\nalice") == 0, wrong
+    answered = await asking.ask(path, "alice@a.example", requestParameters=asked, filters=[{"id": TERMS[0]}])
+    assert answered.status_code == 200
+    assert spent(small_engine, f"person {BROKER}\nalice") > 0
+
+
 async def test_a_filter_or_a_range_costs_as_much_as_the_most_telling_allele(
     asking: Asking, small_engine: Engine
 ) -> None:

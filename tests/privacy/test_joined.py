@@ -55,6 +55,14 @@ def test_a_join_about_genotypes_is_paid_once_and_then_refused(small_engine: Engi
     assert budgets.spent(DATASET, f"person {BROKER}\nalice") == paid
 
 
+def test_a_join_that_is_refused_for_a_filter_is_not_charged(small_engine: Engine, small: Cohort) -> None:
+    unknown = {"entryType": "individual", "filters": [{"id": "HP:9999999"}]}
+    with pytest.raises(Failure, match="HP:9999999") as refusal:
+        meeting(small_engine).debit([*clauses(small, 1), unknown], ALICE, numbers=True)
+    assert refusal.value.status == 400
+    assert Budgets(small_engine).spent(DATASET, f"person {BROKER}\nalice") == 0
+
+
 def test_a_join_about_genotypes_takes_a_sign_in(small_engine: Engine, small: Cohort) -> None:
     with pytest.raises(Failure) as refusal:
         meeting(small_engine).debit(clauses(small, 1), ANONYMOUS, numbers=False)

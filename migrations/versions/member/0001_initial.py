@@ -819,11 +819,12 @@ def upgrade() -> None:
         sa.Column("dataset", sa.String(), nullable=False),
         sa.Column("holder", sa.String(), nullable=False),
         sa.Column("block", sa.String(), nullable=False),
-        sa.Column("question", sa.String(), nullable=False),
         sa.Column("release", sa.String(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("question", sa.String(), nullable=False),
         sa.Column("charged", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("dataset", "holder", "block", "question", "release"),
+        sa.PrimaryKeyConstraint("dataset", "holder", "block", "release", "number"),
+        sa.UniqueConstraint("dataset", "holder", "block", "release", "question"),
         sqlite_with_rowid=False,
     )
     op.create_table(
