@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from auth.errors import Unauthenticated
+
 Clause = tuple[tuple[str, str], ...]
 """Claims of one condition clause as (claim, prefixed pattern) pairs, ``type`` among them."""
 
@@ -63,6 +65,18 @@ class Caller:
     expires: int | None = None
     client: str | None = None
     name: str = ""
+
+
+def signed_in(caller: Caller, broker: str, now: int) -> str:
+    """The subject that acts at a member which signs people in with ``broker``.
+
+    :raises Unauthenticated: anonymous, expired, or of another broker, whose subjects may be called the same.
+    """
+    if caller.subject is None or caller.issuer != broker:
+        raise Unauthenticated("sign in first")
+    if caller.expires is None or caller.expires <= now:
+        raise Unauthenticated("the sign-in has expired")
+    return caller.subject
 
 
 ANONYMOUS = Caller(subject=None, issuer=None)

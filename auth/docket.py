@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from auth import access_request, audit
 from auth.access_request import Role, View
 from auth.announcing import Announcer
-from auth.caller import Caller
-from auth.errors import NotFound, Unauthenticated
+from auth.caller import Caller, signed_in
+from auth.errors import NotFound
 from auth.keys import clock
 from auth.standing import VISIBLE, role
 from auth.tables import AccessRequest, Grant, writing
@@ -68,11 +68,7 @@ class Docket:
 
         :raises Unauthenticated: anonymous, expired, or of another broker, whose subjects may be called the same.
         """
-        if caller.subject is None or caller.issuer != self._broker:
-            raise Unauthenticated("sign in first")
-        if caller.expires is None or caller.expires <= self.now():
-            raise Unauthenticated("the sign-in has expired")
-        return caller.subject
+        return signed_in(caller, self._broker, self.now())
 
     @contextmanager
     def opened(self, caller: Caller, request: str, command: str) -> Iterator[Case]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Engine, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Engine, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Document = dict[str, Any]
@@ -183,6 +183,27 @@ class Grant(Base):
     granted_at: Mapped[int]
     expires_at: Mapped[int]
     revoked_at: Mapped[int | None] = mapped_column(index=True)
+
+
+class AcceptedTerms(Base):
+    """That a person accepted terms (a URL), in force until it is withdrawn; ``jti`` is that of its visas."""
+
+    __tablename__ = "auth_accepted_terms"
+    __table_args__ = (
+        Index(
+            "auth_accepted_terms_once",
+            "subject",
+            "terms",
+            unique=True,
+            sqlite_where=text("withdrawn_at IS NULL"),
+            postgresql_where=text("withdrawn_at IS NULL"),
+        ),
+    )
+    jti: Mapped[str] = mapped_column(primary_key=True)
+    terms: Mapped[str]
+    subject: Mapped[str] = mapped_column(index=True)
+    accepted_at: Mapped[int]
+    withdrawn_at: Mapped[int | None] = mapped_column(index=True)
 
 
 class AuditHead(Base):

@@ -12,8 +12,8 @@ class TrustEntry:
 
     :param issuer: its ``iss``, compared as a whole string.
     :param jwks_uri: the only ``jku`` accepted with that ``iss``, and the only URL its keys are fetched from.
-    :param sources: whose statements it may pass on (``source``); None: its own committees, which the policy compares
-        with the data set.
+    :param sources: whose statements it may pass on (``source``); None: its own, and those of its committees, which the
+        policy compares with the data set.
     :param datasets: data sets it may grant: whole values, or prefixes that end with ``/``.
     :param types: visa types it may issue.
     :param subjects_of: broker whose subjects it uses: equal ``sub`` is then the same person.
@@ -39,7 +39,7 @@ class TrustEntry:
     def may_quote(self, source: str) -> bool:
         """May this issuer pass on what ``source`` states?"""
         if self.sources is None:
-            return source.startswith(f"{self.issuer}/dac/")
+            return source == self.issuer or source.startswith(f"{self.issuer}/dac/")
         return source in self.sources
 
 
@@ -90,13 +90,13 @@ class Trust:
 
 
 def own(public_url: str, broker: str) -> TrustEntry:
-    """How a member trusts itself: its committees, its data sets, the subjects of its broker."""
+    """How a member trusts itself: its committees, its data sets, terms accepted here, the subjects of its broker."""
     return TrustEntry(
         issuer=public_url,
         jwks_uri=jku(public_url),
         sources=None,
         datasets=(f"{public_url}/datasets/",),
-        types=("ControlledAccessGrants",),
+        types=("ControlledAccessGrants", "AcceptedTermsAndPolicies"),
         subjects_of=broker,
     )
 

@@ -1,18 +1,18 @@
-"""The visa issuer of a member: visas for grants in force, and the signed list of grants that ended early."""
+"""The visa issuer of a member: visas for grants in force and accepted terms, and the signed list of what ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, union_all
 from sqlalchemy.orm import Session
 
 from auth import jose
 from auth.errors import InvalidToken
 from auth.keys import KeyRing, clock
 from auth.keyset import KeySet
-from auth.tables import Grant
+from auth.tables import AcceptedTerms, Grant
 from auth.trust import jku
 
 VISA_TYPE = "vnd.ga4gh.visa+jwt"
@@ -37,10 +37,10 @@ class Status:
 
 
 class VisaIssuer:
-    """Signs what the committees of this member granted.
+    """Signs what the committees of this member granted, and what people accepted here.
 
     :param public_url: the ``iss``.
-    :param engine: database with the grants.
+    :param engine: database with the grants and acceptances.
     """
 
     def __init__(self, public_url: str, engine: Engine, keys: KeyRing, now: Callable[[], int] = clock) -> None:
@@ -50,42 +50,45 @@ class VisaIssuer:
         self._now = now
 
     def for_subject(self, subject: str) -> list[str]:
-        """A visa (document token, AAI-03) for each grant of ``subject`` in force."""
+        """A visa (document token, AAI-03) for each grant of ``subject`` in force, and for terms accepted."""
         now = self._now()
         query = select(Grant).where(Grant.subject == subject, Grant.revoked_at.is_(None), Grant.expires_at > now)
+        accepted = select(AcceptedTerms).where(AcceptedTerms.subject == subject, AcceptedTerms.withdrawn_at.is_(None))
         with Session(self._engine) as session:
             grants = session.scalars(query.order_by(Grant.granted_at, Grant.jti)).all()
-        if not grants:
+            terms = session.scalars(accepted.order_by(AcceptedTerms.accepted_at, AcceptedTerms.jti)).all()
+        said = [*(self._granted(one, now) for one in grants), *(self._accepted(one, now) for one in terms)]
+        if not said:
             return []
         key = self.keys.current()
         headers = {"jku": jku(self.public_url)}
-        return [jose.sign(self._claims(grant, now), key, typ=VISA_TYPE, headers=headers) for grant in grants]
+        return [jose.sign(claims, key, typ=VISA_TYPE, headers=headers) for claims in said]
 
     def in_force(self, jtis: Collection[str]) -> frozenset[str]:
-        """Which of these grants are in force now; asked at every decision, never cached."""
+        """Which of these grants and acceptances are in force now; asked at every decision, never cached."""
         wanted = sorted(set(jtis))[:_MOST_IDS]
-        query = select(Grant.jti).where(
+        grants = select(Grant.jti).where(
             Grant.jti.in_(wanted), Grant.revoked_at.is_(None), Grant.expires_at > self._now()
         )
+        terms = select(AcceptedTerms.jti).where(AcceptedTerms.jti.in_(wanted), AcceptedTerms.withdrawn_at.is_(None))
         with Session(self._engine) as session:
-            return frozenset(session.scalars(query))
+            return frozenset(session.scalars(union_all(grants, terms)))
 
     def status(self) -> str:
-        """The signed status list: ``jti`` of grants ended early of which a visa may still be about; valid 60 s."""
+        """The signed status list: ``jti`` of what ended early and of which a visa may still be about; valid 60 s."""
         now = self._now()
-        query = select(Grant.jti).where(Grant.revoked_at > now - LIFETIME - jose.SKEW).order_by(Grant.jti)
+        since = now - LIFETIME - jose.SKEW
+        revoked = select(Grant.jti).where(Grant.revoked_at > since)
+        withdrawn = select(AcceptedTerms.jti).where(AcceptedTerms.withdrawn_at > since)
         with Session(self._engine) as session:
-            revoked = list(session.scalars(query))
-        claims = {"iss": self.public_url, "iat": now, "exp": now + STATUS_LIFETIME, "revoked": revoked}
+            ended = sorted(session.scalars(union_all(revoked, withdrawn)))
+        claims = {"iss": self.public_url, "iat": now, "exp": now + STATUS_LIFETIME, "revoked": ended}
         return jose.sign(claims, self.keys.current(), typ=STATUS_TYPE)
 
-    def _claims(self, grant: Grant, now: int) -> dict[str, object]:
+    def _granted(self, grant: Grant, now: int) -> dict[str, object]:
         return {
-            "iss": self.public_url,
-            "sub": grant.subject,
-            "iat": now,
+            **self._claims(grant, now),
             "exp": min(now + LIFETIME, grant.expires_at),
-            "jti": grant.jti,
             "ga4gh_visa_v1": {
                 "type": "ControlledAccessGrants",
                 "asserted": min(grant.granted_at, now),
@@ -94,6 +97,22 @@ class VisaIssuer:
                 "by": "dac",
             },
         }
+
+    def _accepted(self, accepted: AcceptedTerms, now: int) -> dict[str, object]:
+        return {
+            **self._claims(accepted, now),
+            "exp": now + LIFETIME,
+            "ga4gh_visa_v1": {
+                "type": "AcceptedTermsAndPolicies",
+                "asserted": min(accepted.accepted_at, now),
+                "value": accepted.terms,
+                "source": self.public_url,
+                "by": "self",
+            },
+        }
+
+    def _claims(self, ground: Grant | AcceptedTerms, now: int) -> dict[str, object]:
+        return {"iss": self.public_url, "sub": ground.subject, "iat": now, "jti": ground.jti}
 
 
 def read_status(token: str, issuer: str, keys: KeySet, now: int) -> Status:

@@ -24,6 +24,7 @@ from adapters.store.protocol import ChangedObject, StoreUnavailable
 from adapters.store.source import ByteSource
 from adapters.variants.published import PublicVariants
 from auth import outbox
+from auth.accepted_terms import Acceptances, Terms
 from auth.budget import Budgets
 from auth.clearinghouse import Clearinghouse
 from auth.client_assertion import Assertions
@@ -147,6 +148,8 @@ class _Member:
             accel=Accel(settings.accel.prefix) if settings.accel else None,
         )
         self.dac = Dac(engine, broker, self._rule, url, terms=self._terms, one_click=self.profile.dac.one_click)
+        offered = [Terms(**one.model_dump()) for one in self.profile.terms]
+        self.acceptances = Acceptances(engine, broker, offered)
         self.search = Search(engine, self.profile.beacon.entry_types, self.kept)
         self.guard = Guard(
             settings.privacy.protections(settings.floor),
@@ -197,7 +200,8 @@ class _Member:
         MemberPages(self.catalog, facts, requestable=requestable).register(app)
         if requestable:
             client = ClientSettings(self.settings.broker.issuer, self.settings.broker.client_id, url + CALLBACK)
-            AccessPages(SignIn(client, self.ring), self.dac, Published(self.catalog)).register(app)
+            sign_in = SignIn(client, self.ring)
+            AccessPages(sign_in, self.dac, Published(self.catalog), self.acceptances).register(app)
         return app
 
     def service(self, **given: Any) -> dict[str, Any]:

@@ -225,6 +225,16 @@ class DacProfile(Strict):
     one_click: bool = False
 
 
+class OfferedTerms(Strict):
+    """Terms that signed-in people may accept at a member; a changed text needs a new ``url``."""
+
+    url: Annotated[Url, Field(max_length=255)]
+    title: str
+    title_zh: str
+    text: tuple[str, ...] = Field(min_length=1)
+    text_zh: tuple[str, ...] = Field(min_length=1)
+
+
 class Profile(Strict):
     """What differs between the members (DESIGN section 4): data, never code.
 
@@ -243,7 +253,16 @@ class Profile(Strict):
     beacon: BeaconProfile
     human_reads: Literal["allowed", "refused"] = "allowed"
     dac: DacProfile = DacProfile()
+    terms: tuple[OfferedTerms, ...] = ()
     hgr_required: list[Literal["open", "registered", "controlled"]] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _terms_can_be_accepted(self) -> Profile:
+        if self.terms and not {"dac", "visas"} <= set(self.standards):
+            raise ValueError("terms: only a member with the standards dac and visas has a page where they are accepted")
+        if len({one.url for one in self.terms}) != len(self.terms):
+            raise ValueError("terms: a url is given twice")
+        return self
 
 
 def profile(name: str) -> Profile:

@@ -33,13 +33,13 @@ class Visas:
         self._assertions = assertions
 
     async def get_subject_visas(self, subject: str) -> tuple[dict[str, Any], int, dict[str, str]]:
-        """The visas of a person for grants in force; an empty list for a subject that is not known."""
+        """The visas of a person for grants in force and accepted terms; an empty list for a subject not known."""
         await self._assertions.verify(connexion.request.headers.get("Authorization"))
         visas = await anyio.to_thread.run_sync(self._issuer.for_subject, subject)
         return {"ga4gh_passport_v1": visas}, 200, {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
     async def get_status(self) -> ConnexionResponse:
-        """The signed list of grants that ended early."""
+        """The signed list of grants and acceptances that ended early."""
         token = await anyio.to_thread.run_sync(self._issuer.status)
         headers = {"Cache-Control": f"public, max-age={STATUS_SECONDS}"}
         return ConnexionResponse(200, content_type="application/jwt", body=token, headers=headers)

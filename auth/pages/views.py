@@ -11,6 +11,7 @@ from flask import Blueprint, Flask, redirect, render_template, request, session,
 from werkzeug.exceptions import NotFound
 
 from auth import errors
+from auth.accepted_terms import Acceptances
 from auth.dac import Dac
 from auth.openid import SignInFailed
 from auth.pages.committee import CommitteePages
@@ -19,6 +20,7 @@ from auth.pages.guard import Guard
 from auth.pages.papers import PaperPages
 from auth.pages.requests import RequestPages
 from auth.pages.sign_in import SignIn
+from auth.pages.terms import TermsPages
 from web.pages import add_place, add_words, language, renew_session
 
 log = structlog.get_logger(__name__)
@@ -32,11 +34,14 @@ class AccessPages:
 
     :param dac: the member's committees.
     :param datasets: the member's published data sets.
+    :param acceptances: the terms it offers.
     """
 
-    def __init__(self, sign_in: SignIn, dac: Dac, datasets: Datasets) -> None:
+    def __init__(self, sign_in: SignIn, dac: Dac, datasets: Datasets, acceptances: Acceptances) -> None:
         self._sign_in = sign_in
-        self._parts = (RequestPages(dac, datasets), PaperPages(dac), CommitteePages(dac, datasets))
+        self._offers_terms = bool(acceptances.offered)
+        requests = RequestPages(dac, datasets)
+        self._parts = (requests, PaperPages(dac), CommitteePages(dac, datasets), TermsPages(acceptances))
 
     def register(self, app: Flask) -> None:
         """Add the pages to a member's application (made by ``web.pages.create_pages`` with sessions)."""
@@ -54,6 +59,8 @@ class AccessPages:
         add_words(app, yaml.safe_load((HERE / "words.yaml").read_text(encoding="utf-8")))
         add_place(app, "My requests", "access.mine")
         add_place(app, "Committee desk", "access.desk")
+        if self._offers_terms:
+            add_place(app, "Terms", "access.terms")
 
     def sign_in(self) -> Any:
         """Send the browser to the broker."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from node.settings import MemberSettings, profile
+from auth.policy import REGISTERED_ACCESS
+from node.settings import MemberSettings, Profile, profile
 from web.settings import SettingsError, load, read
 
 GOOD = """
@@ -91,3 +92,26 @@ def test_every_member_has_a_valid_profile(name: str) -> None:
 def test_an_unknown_member_names_those_that_exist() -> None:
     with pytest.raises(SettingsError, match="allowed: gsa, gsa-human, obia, omix"):
         profile("gsb")
+
+
+def test_VIS_05_gsa_human_offers_the_terms_that_registered_access_asks_for() -> None:
+    (offered,) = profile("gsa-human").terms
+    assert offered.url == REGISTERED_ACCESS
+    assert len(offered.text) == len(offered.text_zh)
+
+
+@pytest.mark.parametrize(
+    ("standards", "urls", "problem"),
+    [
+        (["visas"], ["https://terms.example/1"], "dac and visas"),
+        (["dac"], ["https://terms.example/1"], "dac and visas"),
+        (["dac", "visas"], ["https://terms.example/1"] * 2, "given twice"),
+        (["dac", "visas"], ["terms/1"], "url"),
+        (["dac", "visas"], ["https://terms.example/" + "x" * 240], "at most 255"),
+    ],
+)
+def test_terms_that_nobody_could_accept_are_refused(standards: list[str], urls: list[str], problem: str) -> None:
+    whole = profile("gsa-human").model_dump()
+    terms = [{**whole["terms"][0], "url": url} for url in urls]
+    with pytest.raises(ValueError, match=problem):
+        Profile.model_validate({**whole, "standards": standards, "terms": terms})

@@ -41,6 +41,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "auth_accepted_terms",
+        sa.Column("jti", sa.String(), nullable=False),
+        sa.Column("terms", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("accepted_at", sa.BigInteger(), nullable=False),
+        sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("jti"),
+    )
+    op.create_index(
+        "auth_accepted_terms_once",
+        "auth_accepted_terms",
+        ["subject", "terms"],
+        unique=True,
+        sqlite_where=sa.text("withdrawn_at IS NULL"),
+        postgresql_where=sa.text("withdrawn_at IS NULL"),
+    )
+    op.create_index(op.f("ix_auth_accepted_terms_subject"), "auth_accepted_terms", ["subject"], unique=False)
+    op.create_index(op.f("ix_auth_accepted_terms_withdrawn_at"), "auth_accepted_terms", ["withdrawn_at"], unique=False)
+    op.create_table(
         "auth_key",
         sa.Column("kid", sa.String(), nullable=False),
         sa.Column("jwk", sa.JSON(), nullable=False),
@@ -270,6 +289,15 @@ def downgrade() -> None:
     op.drop_index("auth_outbox_due", table_name="auth_outbox")
     op.drop_table("auth_outbox")
     op.drop_table("auth_key")
+    op.drop_index(op.f("ix_auth_accepted_terms_withdrawn_at"), table_name="auth_accepted_terms")
+    op.drop_index(op.f("ix_auth_accepted_terms_subject"), table_name="auth_accepted_terms")
+    op.drop_index(
+        "auth_accepted_terms_once",
+        table_name="auth_accepted_terms",
+        sqlite_where=sa.text("withdrawn_at IS NULL"),
+        postgresql_where=sa.text("withdrawn_at IS NULL"),
+    )
+    op.drop_table("auth_accepted_terms")
     op.drop_table("auth_committee")
     op.drop_table("auth_audit_head")
     op.drop_index(op.f("ix_auth_audit_event_target"), table_name="auth_audit_event")

@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from adapters.catalog.engine import connect
+from auth.accepted_terms import Acceptances, Terms
 from auth.broker import accounts
 from auth.broker.settings import BrokerSettings
 from auth.dac import Dac, register_committee
@@ -17,7 +18,7 @@ from auth.keys import KeyRing
 from auth.pages.datasets import DatasetCard
 from auth.pages.sign_in import ClientSettings, SignIn
 from auth.pages.views import CALLBACK, AccessPages
-from auth.policy import DatasetRule
+from auth.policy import REGISTERED_ACCESS, DatasetRule
 from auth.sessions import Sessions
 from tests.auth.broker.running import CHEAP, PASSWORD, Clock, broker_serving, serving, tables
 from tests.support import free_port
@@ -34,6 +35,10 @@ CARDS = {
 
 
 TERMS = {"HRA000128": [{"id": "DUO:0000006"}, {"id": "DUO:0000021"}]}
+
+ACCEPTABLE = Terms(
+    REGISTERED_ACCESS, "Registered access", "注册访问", ("Research <b>only</b>.", "No names."), ("仅用于研究。",)
+)
 
 
 class Shelf:
@@ -74,7 +79,7 @@ def member_app(engine: Engine, url: str, broker: str, clock: Clock) -> tuple[Fla
     app = create_pages("member", public_url=url, title="GSA-Human", words={}, sessions=Sessions(engine, clock=clock))
     dac = Dac(engine, broker, _rule, url, clock, terms=lambda accession: TERMS.get(accession, []), one_click=True)
     sign_in = SignIn(ClientSettings(broker, "gsa-human", f"{url}{CALLBACK}"), KeyRing(engine), clock)
-    AccessPages(sign_in, dac, Shelf()).register(app)
+    AccessPages(sign_in, dac, Shelf(), Acceptances(engine, broker, [ACCEPTABLE], clock)).register(app)
     return app, dac
 
 
