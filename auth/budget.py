@@ -20,6 +20,7 @@ from auth import ledger
 from auth.errors import AuthError
 from auth.protection import Protection
 from auth.tables import writing
+from auth.turns import Turns
 
 EVERYONE = "everyone"
 AT_ONCE = 64  # debits of one transaction: an answer must not wait long for those of others
@@ -179,6 +180,7 @@ class Budgets:
         self._waiting: list[_Debit] = []
         self._queue = threading.Lock()
         self._turn = threading.Lock()
+        self._turns = Turns(engine)
 
     def debit(self, person: str, organisation: str, charges: Sequence[Charge]) -> None:
         """Pay for a question, durably, or find that it was paid for; a question paid for before writes nothing.
@@ -214,7 +216,7 @@ class Budgets:
         with self._queue:
             batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
         try:
-            with writing(self._engine).begin() as connection:
+            with self._turns.turn(), writing(self._engine).begin() as connection:
                 self._settle_in(connection, batch)
         except BaseException as error:
             for debit in batch:
