@@ -37,6 +37,7 @@ _TAIL = 9.0
 _RAREST = 2.0**-24
 
 
+@lru_cache(4096)
 def price(frequency: float | None, people: int, floor: Floor, *, numbers: bool) -> float:
     """The share of a budget that an answer costs, the most over all frequencies within a factor of two.
 

@@ -182,6 +182,8 @@ class Search:
     def rows(self, people: BitMap) -> Iterator[Any]:
         """Rows (ordinal, accession, sex, record, link) by ordinal, ascending."""
         ordinals = list(people)
+        if not ordinals:
+            return
         columns = (Individual.ordinal, Individual.accession, Individual.sex, Individual.record, Individual.link)
         with self._engine.connect() as connection:
             for start in range(0, len(ordinals), BLOCK):
