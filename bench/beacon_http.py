@@ -84,7 +84,7 @@ def figures(folder: Path, engine: Engine, known: Sequence[Known], seconds: int, 
         found += _latency("region", server, regions, seconds, p99="<= 15")
         settle(engine, "open")
         pages = [(f"{BEACON}/individuals?{urlencode(_page(dice))}", "") for _ in range(QUESTIONS)]
-        server.load(pages, 2, 4)  # the tier has changed, and with it went what was kept
+        server.load(pages, 2, 16)  # the tier has changed, and with it went what was kept
         found += _latency("page", server, pages, seconds, p99="<= 20")
         found.append(Figure("beacon.memory", round(server.memory(), 1), "MB", "<= 300"))
     settle(engine, "controlled")
