@@ -147,9 +147,12 @@ def test_a_running_job_is_cancelled(embedded: Pipeline) -> None:
 
 def test_an_attempt_that_takes_too_long_or_too_much_is_ended_and_tried_again(tmp_path: Path) -> None:
     """With limits that no attempt can keep, the job fails in the end, and says why."""
-    limits = {"seconds": 1, "attempts": 1}
-    with opened(tmp_path / "slow", f"sqlite:///{tmp_path}/s.db", jobs=limits) as slow:
-        slow.submit({"a.fastq": reads(100)})
+    hung = [sys.executable, "-c", "import time; time.sleep(300)", "{summary}", "{files}"]
+    screen = {"command": hung, "reads": "all", "human": "human", "share": 0.1}
+    limits = {"seconds": 1, "attempts": 1, "screen": screen}
+    url = f"sqlite:///{tmp_path}/s.db"
+    with opened(tmp_path / "slow", url, member="gsa", dataset="CRA000001", jobs=limits) as slow:
+        slow.submit({"a.fastq": reads(100)}, run=slow.with_run("CRR000001"))
         assert slow.command("jobs", "run")[0] == 1
         assert slow.states() == {"a.fastq": "Not Checked"}
         assert slow.reasons("a.fastq") == ["took longer than the 1 s that an attempt may take"]
