@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,7 +144,6 @@ async def _hang(_request: Request) -> Response:
 
 
 BAD: dict[str, tuple[Answer | Any, str]] = {
-    "hung": (_hang, "timed_out"),
     "failing": (lambda _r: JSONResponse({}, 500), "unreachable"),
     "html": (lambda _r: Response("<p>", media_type="text/html"), "invalid"),
     "redirecting": (lambda _r: RedirectResponse("http://127.0.0.1:1/"), "invalid"),
@@ -168,19 +166,30 @@ def _lie(summary: dict[str, Any]) -> dict[str, Any]:
     return {"meta": {"beaconId": "x", "returnedGranularity": "count"}, "responseSummary": summary}
 
 
-async def test_bad_nodes_are_listed_and_the_good_one_is_counted_on_time(tmp_path: Path) -> None:
+async def test_bad_nodes_are_listed_and_the_good_one_is_counted(tmp_path: Path) -> None:
     members = {name: member(("g_variants", answer)) for name, (answer, _) in BAD.items()}
     members["good"] = member(("g_variants", beacon("good", "count", 7)))
     members["no-variants"] = MemberData(entry_types=("dataset",))
-    async with family(tmp_path, members, deadline_seconds=1.0) as running:
+    async with family(tmp_path, members, deadline_seconds=30) as running:
         await running.gateway.capabilities.known()
-        started = time.monotonic()
         answer = await ask(running, "/g_variants", query())
-        assert time.monotonic() - started < 1.6
         told = {node["id"]: node["status"] for node in answer["info"]["nodes"]}
         assert told == {name: status for name, (_, status) in BAD.items()} | {
             "good": "answered",
             "no-variants": "cannot_answer",
+        }
+        assert answer["responseSummary"] == {"exists": True, "numTotalResults": 7}
+        assert answer["info"]["total"] == {"kind": "bound", "atLeast": 7}
+
+
+async def test_a_hung_node_is_listed_and_does_not_hold_the_answer(tmp_path: Path) -> None:
+    members = {"hung": member(("g_variants", _hang)), "good": member(("g_variants", beacon("good", "count", 7)))}
+    async with family(tmp_path, members, deadline_seconds=3) as running:
+        await running.gateway.capabilities.known()
+        answer = await asyncio.wait_for(ask(running, "/g_variants", query()), 30)
+        assert {node["id"]: node["status"] for node in answer["info"]["nodes"]} == {
+            "hung": "timed_out",
+            "good": "answered",
         }
         assert answer["responseSummary"] == {"exists": True, "numTotalResults": 7}
         assert answer["info"]["total"] == {"kind": "bound", "atLeast": 7}

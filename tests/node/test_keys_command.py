@@ -36,7 +36,7 @@ def test_rotate_and_revoke_beside_a_running_process(tmp_path: Path) -> None:
     with serving(config) as (_process, url):
 
         def published() -> set[str]:
-            answer = requests.get(f"{url}/.well-known/jwks.json", timeout=5)
+            answer = requests.get(f"{url}/.well-known/jwks.json", timeout=30)
             assert answer.headers["Cache-Control"] == "public, max-age=60"
             return {key["kid"] for key in answer.json()["keys"]}
 

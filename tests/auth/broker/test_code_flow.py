@@ -23,15 +23,15 @@ from tests.auth.broker.running import (
 
 
 def test_AAI_10_discovery_names_the_issuer_and_working_addresses(broker: Running) -> None:
-    metadata = requests.get(f"{broker.url}/.well-known/openid-configuration", timeout=5).json()
+    metadata = requests.get(f"{broker.url}/.well-known/openid-configuration", timeout=30).json()
     assert metadata["issuer"] == broker.url
     assert metadata["code_challenge_methods_supported"] == ["S256"]
-    keys = requests.get(metadata["jwks_uri"], timeout=5).json()["keys"]
+    keys = requests.get(metadata["jwks_uri"], timeout=30).json()["keys"]
     assert keys
     assert all(key["alg"] == "ES256" and "d" not in key for key in keys)
     posts = ("token_endpoint", "introspection_endpoint", "revocation_endpoint", "device_authorization_endpoint")
     for name in posts:
-        assert requests.post(metadata[name], timeout=5).status_code in (400, 401)
+        assert requests.post(metadata[name], timeout=30).status_code in (400, 401)
 
 
 def test_AAI_01_code_flow_gives_an_access_token_without_ga4gh_claims_row_45(browser: Browser, ming: str) -> None:
@@ -186,7 +186,7 @@ def test_unknown_client_is_told_to_the_person_only(browser: Browser) -> None:
 
 def test_request_by_post_becomes_one_by_get(browser: Browser) -> None:
     answer = requests.post(
-        f"{browser.broker.url}/authorize", data=browser.parameters(), timeout=5, allow_redirects=False
+        f"{browser.broker.url}/authorize", data=browser.parameters(), timeout=30, allow_redirects=False
     )
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith("/authorize?response_type=code&")
@@ -212,12 +212,12 @@ def test_secret_by_basic_and_not_in_two_ways(browser: Browser) -> None:
     code = browser.code(client_id="web", redirect_uri=WEB)["code"]
     data = {"grant_type": "authorization_code", "code": code, "redirect_uri": WEB, "code_verifier": browser.verifier}
     url = f"{browser.broker.url}/token"
-    twice = requests.post(url, data={**data, "client_secret": "s3cret"}, auth=("web", "s3cret"), timeout=5)
+    twice = requests.post(url, data={**data, "client_secret": "s3cret"}, auth=("web", "s3cret"), timeout=30)
     assert twice.json()["error"] == "invalid_request"
-    wrong = requests.post(url, data=data, auth=("web", "wrong"), timeout=5)
+    wrong = requests.post(url, data=data, auth=("web", "wrong"), timeout=30)
     assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
     assert wrong.headers["WWW-Authenticate"].startswith("Basic ")
-    assert "access_token" in requests.post(url, data=data, auth=("web", "s3cret"), timeout=5).json()
+    assert "access_token" in requests.post(url, data=data, auth=("web", "s3cret"), timeout=30).json()
 
 
 def _by_key(browser: Browser, member: Member, **claims: object) -> requests.Response:
@@ -270,10 +270,10 @@ def test_row_60_secrets_in_the_query_are_refused(browser: Browser) -> None:
     code = browser.code()["code"]
     fields = {"client_id": "cli", "grant_type": "authorization_code", "code": code, "redirect_uri": CLI}
     url = f"{browser.broker.url}/token"
-    answer = requests.post(url, params={**fields, "code_verifier": browser.verifier}, timeout=5)
+    answer = requests.post(url, params={**fields, "code_verifier": browser.verifier}, timeout=30)
     assert answer.json()["error"] == "invalid_request"
     token = browser.redeem(code).json()["access_token"]
-    in_query = requests.get(f"{browser.broker.url}/userinfo", params={"access_token": token}, timeout=5)
+    in_query = requests.get(f"{browser.broker.url}/userinfo", params={"access_token": token}, timeout=30)
     assert (in_query.status_code, in_query.json()["error"]) == (400, "invalid_request")
 
 

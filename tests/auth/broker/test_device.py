@@ -98,7 +98,7 @@ def test_row_55_approval_needs_the_form_of_the_session(browser: Browser) -> None
     given = start(browser.broker)
     browser.sign_in(browser.get("/device"))
     data = {"user_code": given["user_code"], "decision": "allow"}
-    assert browser.http.post(f"{browser.broker.url}/device", data=data, timeout=5).status_code == 403
+    assert browser.http.post(f"{browser.broker.url}/device", data=data, timeout=30).status_code == 403
     assert poll(browser.broker, given)["error"] == "authorization_pending"
 
 

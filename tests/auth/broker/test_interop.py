@@ -192,7 +192,7 @@ def apache(folder: Path, port: int, broker: str) -> Iterator[str]:
     try:
         for _ in range(200):
             with contextlib.suppress(requests.ConnectionError):
-                requests.get(url, timeout=5, allow_redirects=False)
+                requests.get(url, timeout=30, allow_redirects=False)
                 break
             assert process.poll() is None, process.communicate()[1]
             threading.Event().wait(0.1)  # nothing to await: the socket of another process

@@ -132,7 +132,7 @@ def test_row_52_the_code_alone_signs_nobody_in(browser: Browser, broker: Running
     stranger = Browser(broker)
     csrf = Form(stranger.authorize().text).fields["csrf"]
     data = {"csrf": csrf, "back": "/account", "code": app(link, broker.clock())}
-    answer = stranger.http.post(f"{broker.url}/sign-in/code", data=data, timeout=5, allow_redirects=False)
+    answer = stranger.http.post(f"{broker.url}/sign-in/code", data=data, timeout=30, allow_redirects=False)
     assert not answer.is_redirect
     # And the password is forgotten after a while.
     page = browser.submit(browser.authorize(), name="ming", password=PASSWORD)
@@ -180,6 +180,6 @@ def test_an_operator_removes_it_for_a_lost_phone(tmp_path: Path) -> None:
 
 def test_nobody_sees_or_changes_it_without_signing_in(broker: Running) -> None:
     for path in ("/account/second-factor", "/account/second-factor/remove"):
-        answer = requests.get(f"{broker.url}{path}", timeout=5)
+        answer = requests.get(f"{broker.url}{path}", timeout=30)
         assert "otpauth" not in answer.text
         assert answer.status_code in (200, 405)

@@ -59,7 +59,7 @@ def test_row_52_session_id_is_new_after_sign_in_and_old_one_dead(browser: Browse
     after = dict(browser.http.cookies)
     assert set(before) == set(after)
     assert before != after
-    fixed = requests.get(f"{browser.broker.url}/account", cookies=before, timeout=5)
+    fixed = requests.get(f"{browser.broker.url}/account", cookies=before, timeout=30)
     assert "password" in Form(fixed.text).fields
 
 
@@ -74,7 +74,7 @@ def test_sign_out_ends_the_session_on_the_server(browser: Browser) -> None:
     browser.sign_in(browser.authorize())
     kept = dict(browser.http.cookies)
     browser.submit(browser.get("/account"))
-    again = requests.get(f"{browser.broker.url}/account", cookies=kept, timeout=5)
+    again = requests.get(f"{browser.broker.url}/account", cookies=kept, timeout=30)
     assert "password" in Form(again.text).fields
 
 
@@ -93,7 +93,7 @@ def test_row_52_65_forms_of_other_sites_are_refused(browser: Browser, path: str,
     browser.sign_in(browser.authorize())
     token = Form(browser.get("/account").text).fields["csrf"]
     data = {"csrf": token} if headers else {}
-    answer = browser.http.post(browser.broker.url + path, data=data, headers=headers, timeout=5)
+    answer = browser.http.post(browser.broker.url + path, data=data, headers=headers, timeout=30)
     assert answer.status_code == 403
 
 
@@ -142,7 +142,7 @@ def test_row_59_withdrawing_forgets_consent_and_ends_the_tokens(browser: Browser
     token = Form(account.text).fields["csrf"]
     assert "Command line" in account.text
     url = f"{browser.broker.url}/account/withdraw"
-    browser.http.post(url, data={"csrf": token, "client_id": "cli"}, timeout=5)
+    browser.http.post(url, data={"csrf": token, "client_id": "cli"}, timeout=30)
     assert browser.broker.userinfo(tokens["access_token"]).status_code == 401
     assert answer_of(browser.authorize(prompt="none"))["error"] == "consent_required"
 
@@ -181,10 +181,10 @@ def test_row_65_pages_cannot_be_framed_and_load_nothing_foreign(browser: Browser
     ("lang", "words"), [("zh", "用户名"), ("en", "User name"), ("fr", "User name")], ids=["zh", "en", "other"]
 )
 def test_pages_speak_chinese_and_english(broker: Running, lang: str, words: str) -> None:
-    by_header = requests.get(f"{broker.url}/sign-in", headers={"Accept-Language": lang}, timeout=5)
+    by_header = requests.get(f"{broker.url}/sign-in", headers={"Accept-Language": lang}, timeout=30)
     assert words in by_header.text
     if lang != "fr":
-        chosen = requests.get(f"{broker.url}/sign-in?lang={lang}", headers={"Accept-Language": "fr"}, timeout=5)
+        chosen = requests.get(f"{broker.url}/sign-in?lang={lang}", headers={"Accept-Language": "fr"}, timeout=30)
         assert words in chosen.text
         assert chosen.cookies["lang"] == lang
 
@@ -198,7 +198,7 @@ def test_language_switch_keeps_the_request(browser: Browser) -> None:
 
 
 def test_unknown_pages_wear_the_family_look(broker: Running) -> None:
-    answer = requests.get(f"{broker.url}/nothing", headers={"Accept-Language": "zh"}, timeout=5)
+    answer = requests.get(f"{broker.url}/nothing", headers={"Accept-Language": "zh"}, timeout=30)
     assert answer.status_code == 404
     assert "页面不存在" in answer.text
 

@@ -334,5 +334,5 @@ def test_other_grants_are_refused(broker: Running, grant: str) -> None:
 def test_parameters_twice_at_the_token_endpoint(browser: Browser) -> None:
     body = f"grant_type=authorization_code&code={browser.code()['code']}&client_id=cli&client_id=web&redirect_uri={CLI}"
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = requests.post(f"{browser.broker.url}/token", data=body, headers=headers, timeout=5)
+    answer = requests.post(f"{browser.broker.url}/token", data=body, headers=headers, timeout=30)
     assert answer.json()["error"] == "invalid_request"

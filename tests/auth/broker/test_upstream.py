@@ -285,7 +285,7 @@ def test_row_52_the_session_is_new_after_sign_in(place: Place) -> None:
     asked = at_liar(place, browser)
     before = dict(browser.http.cookies)
     back(browser, asked)
-    fixed = requests.get(f"{place.home.url}/account", cookies=before, timeout=5)
+    fixed = requests.get(f"{place.home.url}/account", cookies=before, timeout=30)
     assert "password" in Form(fixed.text).fields
 
 

@@ -79,13 +79,13 @@ def test_row_65_csrf_and_foreign_origins(site: Site, ming: Visitor, wang: Visito
     request_id = ming.ask()
     wang.get("/dac")
     url = f"{site.url}/dac/requests/{request_id}/approve"
-    assert wang.http.post(url, timeout=5).status_code == 403
+    assert wang.http.post(url, timeout=30).status_code == 403
     token = Form(wang.get("/requests/new?dataset=HRA000128").text).fields["csrf"]
     for origin in ("https://evil.example", "null", site.broker):
-        answer = wang.http.post(url, data={"csrf": token}, headers={"Origin": origin}, timeout=5)
+        answer = wang.http.post(url, data={"csrf": token}, headers={"Origin": origin}, timeout=30)
         assert answer.status_code == 403
     other = Form(ming.get("/requests/new?dataset=HRA000128").text).fields["csrf"]
-    assert wang.http.post(url, data={"csrf": other}, timeout=5).status_code == 403
+    assert wang.http.post(url, data={"csrf": other}, timeout=30).status_code == 403
     assert "Waiting for decision" in ming.get(f"/dac/requests/{request_id}").text
 
 
@@ -141,8 +141,8 @@ def _answer(ming: Visitor) -> tuple[str, dict[str, str]]:
     """Walk to the broker's answer without following it."""
     ming.get("/requests")
     ming.post("/sign-out")
-    start = ming.http.get(f"{ming.site.url}/sign-in", allow_redirects=False, timeout=5)
-    answer = ming.http.get(start.headers["Location"], allow_redirects=False, timeout=5)
+    start = ming.http.get(f"{ming.site.url}/sign-in", allow_redirects=False, timeout=30)
+    answer = ming.http.get(start.headers["Location"], allow_redirects=False, timeout=30)
     url = answer.headers["Location"]
     assert url.startswith(f"{ming.site.url}/callback?")
     return url, {name: value[0] for name, value in parse_qs(urlsplit(url).query).items()}
@@ -153,7 +153,7 @@ def _answer(ming: Visitor) -> tuple[str, dict[str, str]]:
 def test_row_51_answers_of_others_are_refused(site: Site, ming: Visitor, name: str, value: str | None) -> None:
     url, answer = _answer(ming)
     changed = {key: text for key, text in {**answer, name: value}.items() if text is not None}
-    page = ming.http.get(url.partition("?")[0], params=changed, timeout=5)
+    page = ming.http.get(url.partition("?")[0], params=changed, timeout=30)
     assert page.status_code == 400
     assert "Sign-in did not work" in page.text
     assert "Ming Li" not in page.text
@@ -161,21 +161,21 @@ def test_row_51_answers_of_others_are_refused(site: Site, ming: Visitor, name: s
 
 def test_row_52_answer_is_good_in_its_own_browser_and_once(site: Site, ming: Visitor) -> None:
     url, _ = _answer(ming)
-    assert requests.get(url, timeout=5).status_code == 400
-    assert Visitor(site, "mallory").http.get(url, timeout=5).status_code == 400
-    assert ming.http.get(url, timeout=5).status_code == 200
-    assert ming.http.get(url, timeout=5).status_code == 400
+    assert requests.get(url, timeout=30).status_code == 400
+    assert Visitor(site, "mallory").http.get(url, timeout=30).status_code == 400
+    assert ming.http.get(url, timeout=30).status_code == 200
+    assert ming.http.get(url, timeout=30).status_code == 400
 
 
 def test_row_51_an_attempt_that_failed_is_over(ming: Visitor) -> None:
     url, answer = _answer(ming)
-    wrong = ming.http.get(url.partition("?")[0], params={**answer, "iss": "https://evil.example"}, timeout=5)
+    wrong = ming.http.get(url.partition("?")[0], params={**answer, "iss": "https://evil.example"}, timeout=30)
     assert wrong.status_code == 400
-    assert ming.http.get(url, timeout=5).status_code == 400
+    assert ming.http.get(url, timeout=30).status_code == 400
 
 
 def test_row_52_session_is_new_after_sign_in(site: Site, ming: Visitor) -> None:
-    ming.http.get(f"{site.url}/sign-in", allow_redirects=False, timeout=5)
+    ming.http.get(f"{site.url}/sign-in", allow_redirects=False, timeout=30)
     before = {cookie.value for cookie in ming.http.cookies}
     ming.get("/requests")
     assert before
@@ -185,7 +185,7 @@ def test_row_52_session_is_new_after_sign_in(site: Site, ming: Visitor) -> None:
 @pytest.mark.parametrize("back", ["https://evil.example", "//evil.example", "/\\evil.example", "\\\\evil.example"])
 def test_sign_in_leads_back_to_this_member_only(site: Site, ming: Visitor, back: str) -> None:
     ming.get("/requests")
-    page = ming.http.get(f"{site.url}/sign-in", params={"back": back}, timeout=5)
+    page = ming.http.get(f"{site.url}/sign-in", params={"back": back}, timeout=30)
     assert page.url == f"{site.url}/requests"
 
 
@@ -193,11 +193,11 @@ def test_session_ends_with_time_and_with_sign_out(site: Site, ming: Visitor) -> 
     ming.get("/requests")
     kept = ming.http.cookies.copy()
     ming.post("/sign-out")
-    answer = requests.get(f"{site.url}/requests", cookies=kept, allow_redirects=False, timeout=5)
+    answer = requests.get(f"{site.url}/requests", cookies=kept, allow_redirects=False, timeout=30)
     assert answer.status_code == 302
     ming.get("/requests")
     site.clock.ahead = 8 * 3600 + 1
-    answer = ming.http.get(f"{site.url}/requests", allow_redirects=False, timeout=5)
+    answer = ming.http.get(f"{site.url}/requests", allow_redirects=False, timeout=30)
     assert answer.headers["Location"].startswith("/sign-in")
 
 

@@ -180,9 +180,9 @@ def test_row_64_the_link_is_one_persons(site: Site, ming: Visitor, wang: Visitor
         assert {who.post(path).status_code for path in (link, tampered)} == {404}
     wang.get("/dac")
     assert wang.post(tampered).status_code == 404
-    assert wang.http.post(site.url + link, timeout=5).status_code == 403  # without the form's token
-    assert requests.post(site.url + link, timeout=5).status_code == 403
-    stranger = requests.get(site.url + link, timeout=5, allow_redirects=False)
+    assert wang.http.post(site.url + link, timeout=30).status_code == 403  # without the form's token
+    assert requests.post(site.url + link, timeout=30).status_code == 403
+    stranger = requests.get(site.url + link, timeout=30, allow_redirects=False)
     assert stranger.headers["Location"].startswith("/sign-in?back=")
     assert "Waiting for decision" in ming.get(f"/dac/requests/{request_id}").text
 
@@ -231,7 +231,7 @@ def test_row_65_every_form_wants_the_token_of_its_session(site: Site, ming: Visi
         if "POST" in (rule.methods or ()):
             path = re.sub(r"<[^>]+>", "x", rule.rule)
             for data in ({}, {"csrf": "x"}):
-                answer = ming.http.post(site.url + path, data=data, timeout=5, allow_redirects=False)
+                answer = ming.http.post(site.url + path, data=data, timeout=30, allow_redirects=False)
                 assert answer.status_code == 403, path
             assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
             assert answer.headers["X-Frame-Options"] == "DENY"
@@ -253,6 +253,6 @@ def test_row_62_pages_of_hidden_and_absent_requests_are_one(site: Site, ming: Vi
                 given = {"csrf": token, "text": "x", "subject": "x", "purpose": "x"}
                 data = given if method == "POST" else None
                 file = {"file": ("a.pdf", PDF)} if rule.endpoint == "access.attach" else None
-                answers.append(mallory.http.request(method, site.url + path, data=data, files=file, timeout=5))
+                answers.append(mallory.http.request(method, site.url + path, data=data, files=file, timeout=30))
             assert {answer.status_code for answer in answers} == {404}, rule.rule
             assert answers[0].text == answers[1].text
