@@ -322,6 +322,7 @@ class _Member:
             clearinghouse=self.clearinghouse,
             slicer=Slicer(SLICER_BYTES),
             open_source=lambda file: ByteSource(*self.data.place(file)),
+            prompt=self.data.prompt,
             byte_url=self.data.url,
             public_url=self.settings.public_url,
             service=self.service,

@@ -20,7 +20,7 @@ from adapters.catalog.catalog import FileRecord
 from adapters.catalog.single import Single
 from adapters.reads.errors import MissingIndex, SliceError, StaleIndex, UnknownReference
 from adapters.reads.parts import Inline, Part
-from adapters.reads.slices import Slicer, Stored
+from adapters.reads.slices import ALWAYS_WHOLE, Slicer, Stored
 from adapters.store.protocol import ChangedObject, NoSuchObject
 from adapters.store.source import ByteSource
 from auth.caller import Caller
@@ -38,6 +38,7 @@ RETRY_SECONDS = 3600
 THREADS = 4  # that cut slices at once
 
 Body = dict[str, Any]
+Cut = Callable[[Stored, Stored | None, Query], list[Part] | None]
 log = structlog.get_logger(__name__)
 
 
@@ -61,6 +62,7 @@ class Htsget:
 
     :param files: reads the file of an id.
     :param open_source: random access to a file of the archive.
+    :param prompt: whether ``open_source`` of a file waits for no network.
     :param byte_url: signs the URLs of a ticket; nothing else is needed to fetch them (HTS-44).
     :param service: service-info document of this member, given artifact, standard_version and extra.
     """
@@ -73,6 +75,7 @@ class Htsget:
         clearinghouse: Clearinghouse,
         slicer: Slicer,
         open_source: Callable[[FileRecord], ByteSource],
+        prompt: Callable[[FileRecord], bool],
         byte_url: ByteUrl,
         public_url: str,
         service: Callable[..., Body],
@@ -82,6 +85,7 @@ class Htsget:
         self._clearinghouse = clearinghouse
         self._slicer = slicer
         self._open_source = open_source
+        self._prompt = prompt
         self._byte_url = byte_url
         self._public_url = public_url
         self._service = service
@@ -125,17 +129,32 @@ class Htsget:
         caller = await self._clearinghouse.bearer(header(b"authorization"))
         file = await self._existing(datatype, id)
         index = await self._files.file(file.index) if file.index and query.regions else None
-        loop = asyncio.get_running_loop()
-        body = await loop.run_in_executor(self._threads, self._ticket, file, index, query, caller)
+        ticket = self._at_once(file, index, query, caller)
+        if ticket is None:
+            loop = asyncio.get_running_loop()
+            ticket = await loop.run_in_executor(self._threads, self._ticket, file, index, query, caller, self._parts)
         return ConnexionResponse(
-            body=body,
+            body=ticket,
             mimetype=MEDIA_TYPE,
             content_type=f"{MEDIA_TYPE}; charset=utf-8",
             headers={"Cache-Control": "private, no-store"},
         )
 
-    def _ticket(self, file: FileRecord, index: FileRecord | None, query: Query, caller: Caller) -> bytes:
-        """The ticket as JSON; decides, reads index and edges: to be called from a thread."""
+    def _at_once(self, file: FileRecord, index: FileRecord | None, query: Query, caller: Caller) -> bytes | None:
+        """The ticket, where it takes less than to wake a thread: nobody's grants are asked, nothing is read."""
+        if file.format not in ALWAYS_WHOLE or index is None:
+            return None
+        if not (self._policy.settled(_rule(file)) and self._prompt(file) and self._prompt(index)):
+            return None
+        return self._ticket(file, index, query, caller, self._known_parts)
+
+    def _ticket(
+        self, file: FileRecord, index: FileRecord | None, query: Query, caller: Caller, cut: Cut
+    ) -> bytes | None:
+        """The ticket as JSON, with the parts that ``cut`` finds; None if it finds none.
+
+        Asks for grants and looks at the archive: to be called from a thread, unless neither takes any time.
+        """
         decision = self._allowed(caller, file)
         if query.format != file.format:
             message = f"{file.id} is held as {file.format} and not converted: ask for format={file.format}"
@@ -144,7 +163,9 @@ class Htsget:
             raise Failure(
                 503, f"{file.id} comes from tape: ask again later", headers={"Retry-After": f"{RETRY_SECONDS}"}
             )
-        etag, parts = self._sliced(file, index, query)
+        etag, parts = self._sliced(file, index, query, cut)
+        if parts is None:
+            return None
         urls = self._urls(parts, partial(self._byte_url, file, caller, decision, etag))
         return orjson.dumps({"htsget": {"format": query.format, "urls": urls}})
 
@@ -159,12 +180,10 @@ class Htsget:
 
     def _allowed(self, caller: Caller, file: FileRecord) -> Decision:
         """The decision that lets the caller have the file; 401 and 403 say where access is asked for."""
-        dataset = file.dataset
-        rule = DatasetRule(dataset.accession, dataset.tier, dataset.records, dataset.dac)
-        decision = self._policy.fetch(caller, rule, int(time.time()))
+        decision = self._policy.fetch(caller, _rule(file), int(time.time()))
         if decision.allowed:
             return decision
-        where = f"access is requested at {self._public_url}/datasets/{quote(dataset.accession)}"
+        where = f"access is requested at {self._public_url}/datasets/{quote(file.dataset.accession)}"
         if decision.authenticate:
             message = f"{file.id} needs a bearer token; {where}"
             raise Failure(
@@ -172,14 +191,16 @@ class Htsget:
             )
         raise Failure(403, f"{file.id} is not granted to you ({decision.reason}); {where}", kind="PermissionDenied")
 
-    def _sliced(self, file: FileRecord, index: FileRecord | None, query: Query) -> tuple[str, list[Part]]:
+    def _sliced(
+        self, file: FileRecord, index: FileRecord | None, query: Query, cut: Cut
+    ) -> tuple[str, list[Part] | None]:
         """What the store calls the content, and the parts of it that answer the question."""
         try:
             with ExitStack() as opened:
                 source = opened.enter_context(self._open_source(file))
                 stored = _stored(file, source)
                 beside = _stored(index, opened.enter_context(self._open_source(index))) if index else None
-                return source.etag, self._parts(stored, beside, query)
+                return source.etag, cut(stored, beside, query)
         except UnknownReference as error:
             raise Failure(404, f"{file.id}: {error}", kind="NotFound") from error
         except MissingIndex as error:
@@ -202,6 +223,12 @@ class Htsget:
             return self._slicer.whole(query.format, stored)
         return self._slicer.slice(query.format, stored, index, query.regions)
 
+    def _known_parts(self, stored: Stored, index: Stored | None, query: Query) -> list[Part] | None:
+        """The same parts, if they are known without reading."""
+        if index is None or query.regions is None or len(query.regions) != 1:
+            return None
+        return self._slicer.at_once(query.format, stored, index, query.regions[0])
+
     def _urls(self, parts: Sequence[Part], url: Callable[[int, int], str]) -> list[Body]:
         """The items of ``urls``; they have a class only if each has one (HTS-41)."""
         classed = all(part.section for part in parts)
@@ -214,6 +241,11 @@ class Htsget:
             for first, last in _ranges(part.start, part.end):
                 urls.append({"url": url(first, last), **shown})
         return urls
+
+
+def _rule(file: FileRecord) -> DatasetRule:
+    dataset = file.dataset
+    return DatasetRule(dataset.accession, dataset.tier, dataset.records, dataset.dac)
 
 
 def _stored(file: FileRecord, source: ByteSource) -> Stored:

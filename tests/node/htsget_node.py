@@ -119,6 +119,7 @@ class Node:
             clearinghouse=clearinghouse,
             slicer=Slicer(),
             open_source=lambda file: ByteSource(*self.data.place(file)),
+            prompt=self.data.prompt,
             byte_url=self.data.url,
             public_url=NODE,
             service=self._service,
