@@ -74,16 +74,14 @@ class Data:
         self._accel = accel
         self._threads = ThreadPoolExecutor(THREADS, "archive")
 
-    def url(
-        self,
-        file: FileRecord,
-        caller: Caller,
-        decision: Decision,
-        etag: str | None,
-        first: int | None = None,
-        last: int | None = None,
-    ) -> str:
-        """A URL of the file, or of its bytes ``first`` to ``last`` (0-based, inclusive), for this decision.
+    def url(self, file: FileRecord, caller: Caller, decision: Decision, etag: str | None) -> str:
+        """A URL of the file, see :meth:`urls`."""
+        return self.urls(file, caller, decision, etag)(None, None)
+
+    def urls(
+        self, file: FileRecord, caller: Caller, decision: Decision, etag: str | None
+    ) -> Callable[[int | None, int | None], str]:
+        """Makes URLs of the file's bytes ``first`` to ``last`` (0-based, inclusive; None: its ends) for this decision.
 
         :param etag: what the store calls the content now: other bytes in its place are not served by this URL (DRS-24).
             None for a manifest, whose id names its content.
@@ -92,9 +90,13 @@ class Data:
         if decision.expires is not None:
             expires = min(expires, decision.expires)
         content = None if etag is None else version(etag)
-        capability = Capability(file.id, "GET", expires, decision.grants, caller.subject, first, last, content)
         name = quote(file.name.rsplit("/", 1)[-1], safe="")
-        return f"{self._public_url}{PREFIX}/{self._signer.sign(capability)}/{name}"
+
+        def url(first: int | None, last: int | None) -> str:
+            capability = Capability(file.id, "GET", expires, decision.grants, caller.subject, first, last, content)
+            return f"{self._public_url}{PREFIX}/{self._signer.sign(capability)}/{name}"
+
+        return url
 
     def etag(self, file: FileRecord) -> str | None:
         """What the store calls the file's content now; None for one in no store. Does I/O.

@@ -323,7 +323,7 @@ class _Member:
             slicer=Slicer(SLICER_BYTES),
             open_source=lambda file: ByteSource(*self.data.place(file)),
             prompt=self.data.prompt,
-            byte_url=self.data.url,
+            byte_urls=self.data.urls,
             public_url=self.settings.public_url,
             service=self.service,
         )

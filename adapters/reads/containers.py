@@ -57,6 +57,4 @@ def spans(header: Header, index: ContainerIndex, regions: Sequence[Region], end:
             raise UnknownReference(region.reference)
     # Shifted so that neighbours, which share a boundary, become one stretch and others do not.
     chunks = [(begin << 16, (index.after(begin) or end) << 16) for begin in wanted]
-    return [
-        Span(max(begin >> 16, header.end), stop >> 16, "body") for begin, stop in stretches(chunks, MOST_SPANS)
-    ]
+    return [Span(max(begin >> 16, header.end), stop >> 16, "body") for begin, stop in stretches(chunks, MOST_SPANS)]

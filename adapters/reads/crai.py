@@ -39,7 +39,9 @@ class Slices:
 
     def among(self, start: int, end: int | None) -> range:
         """Places of the slices among which those are that reach into ``start`` … ``end`` (0-based, half-open)."""
-        return range(bisect_right(self.reach, start), len(self.starts) if end is None else bisect_left(self.starts, end))
+        return range(
+            bisect_right(self.reach, start), len(self.starts) if end is None else bisect_left(self.starts, end)
+        )
 
     def overlapping(self, start: int, end: int | None) -> set[int]:
         """Containers with a slice that may hold records of ``start`` … ``end`` (0-based, half-open)."""

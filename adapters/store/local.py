@@ -46,7 +46,7 @@ class LocalStore:
         return self.found(key)[1]
 
     def found(self, key: str) -> tuple[str, Stat]:
-        """The resolved file behind ``key``, as a path below the root, and what is known of it; raises as :meth:`head`."""
+        """The resolved file behind ``key``, as a path below the root, and what is known of it; raises as ``head``."""
         path = self._resolved(key)
         return path[len(self._inside_root) :], _stat(self._status(key, path))
 
@@ -149,7 +149,7 @@ class LocalStore:
 
     def _status(self, key: str, path: str) -> os.stat_result:
         try:
-            status = os.stat(path)
+            status = os.stat(path)  # noqa: PTH116 - making a Path takes longer than the look
         except OSError as error:
             if error.errno in ABSENT:
                 raise NoSuchObject(f"store {self.name!r} holds no file {key!r}") from error

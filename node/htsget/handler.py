@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
-from typing import Any, Protocol
-from urllib.parse import parse_qsl, quote
+from typing import Any
+from urllib.parse import quote
 
 import orjson
 import structlog
@@ -28,7 +27,7 @@ from auth.clearinghouse import Clearinghouse
 from auth.policy import DatasetRule, Decision, Policy
 from node.htsget.query import FORMATS, Datatype, Query, from_body, from_parameters, invalid
 from web.errors import Failure
-from web.request import header, query_string
+from web.request import header, parameters
 
 VERSION = "1.3.0"
 MEDIA_TYPE = f"application/vnd.ga4gh.htsget.v{VERSION}+json"
@@ -38,23 +37,9 @@ RETRY_SECONDS = 3600
 THREADS = 4  # that cut slices at once
 
 Body = dict[str, Any]
+ByteUrl = Callable[[int, int], str]
 Cut = Callable[[Stored, Stored | None, Query], list[Part] | None]
 log = structlog.get_logger(__name__)
-
-
-class ByteUrl(Protocol):
-    """Makes a signed, expiring URL of bytes ``first`` to ``last`` (0-based, inclusive) of a file; None: its ends."""
-
-    def __call__(
-        self,
-        file: FileRecord,
-        caller: Caller,
-        decision: Decision,
-        etag: str | None,
-        first: int | None,
-        last: int | None,
-    ) -> str:
-        """The URL; it lives no longer than the decision, and no longer than the content that ``etag`` names."""
 
 
 class Htsget:
@@ -63,7 +48,9 @@ class Htsget:
     :param files: reads the file of an id.
     :param open_source: random access to a file of the archive.
     :param prompt: whether ``open_source`` of a file waits for no network.
-    :param byte_url: signs the URLs of a ticket; nothing else is needed to fetch them (HTS-44).
+    :param byte_urls: signs the URLs of a ticket: of (file, caller, decision, entity tag) a function from the first and
+        the last byte (0-based, inclusive) to a URL. Nothing else is needed to fetch them (HTS-44); none lives longer
+        than the decision, and than the content that the tag names.
     :param service: service-info document of this member, given artifact, standard_version and extra.
     """
 
@@ -76,7 +63,7 @@ class Htsget:
         slicer: Slicer,
         open_source: Callable[[FileRecord], ByteSource],
         prompt: Callable[[FileRecord], bool],
-        byte_url: ByteUrl,
+        byte_urls: Callable[[FileRecord, Caller, Decision, str | None], ByteUrl],
         public_url: str,
         service: Callable[..., Body],
     ) -> None:
@@ -86,7 +73,7 @@ class Htsget:
         self._slicer = slicer
         self._open_source = open_source
         self._prompt = prompt
-        self._byte_url = byte_url
+        self._byte_urls = byte_urls
         self._public_url = public_url
         self._service = service
         self._threads = ThreadPoolExecutor(THREADS, "slices")
@@ -101,19 +88,19 @@ class Htsget:
 
     async def get_reads(self, id: str) -> ConnexionResponse:
         """Ticket for the reads of a file, or for those of one region."""
-        return await self._answer("reads", id, from_parameters("reads", _parameters()))
+        return await self._answer("reads", id, from_parameters("reads", parameters()))
 
     async def post_reads(self, id: str, body: Body | None = None) -> ConnexionResponse:
         """Ticket for the reads of several regions."""
-        return await self._answer("reads", id, from_body("reads", _parameters(), body))
+        return await self._answer("reads", id, from_body("reads", parameters(), body))
 
     async def get_variants(self, id: str) -> ConnexionResponse:
         """Ticket for the variants of a file, or for those of one region."""
-        return await self._answer("variants", id, from_parameters("variants", _parameters()))
+        return await self._answer("variants", id, from_parameters("variants", parameters()))
 
     async def post_variants(self, id: str, body: Body | None = None) -> ConnexionResponse:
         """Ticket for the variants of several regions."""
-        return await self._answer("variants", id, from_body("variants", _parameters(), body))
+        return await self._answer("variants", id, from_body("variants", parameters(), body))
 
     def _service_info(self, datatype: Datatype) -> Body:
         htsget = {
@@ -166,7 +153,7 @@ class Htsget:
         etag, parts = self._sliced(file, index, query, cut)
         if parts is None:
             return None
-        urls = self._urls(parts, partial(self._byte_url, file, caller, decision, etag))
+        urls = self._urls(parts, self._byte_urls(file, caller, decision, etag))
         return orjson.dumps({"htsget": {"format": query.format, "urls": urls}})
 
     async def _existing(self, datatype: Datatype, id: str) -> FileRecord:
@@ -229,7 +216,7 @@ class Htsget:
             return None
         return self._slicer.at_once(query.format, stored, index, query.regions[0])
 
-    def _urls(self, parts: Sequence[Part], url: Callable[[int, int], str]) -> list[Body]:
+    def _urls(self, parts: Sequence[Part], url: ByteUrl) -> list[Body]:
         """The items of ``urls``; they have a class only if each has one (HTS-41)."""
         classed = all(part.section for part in parts)
         urls: list[Body] = []
@@ -260,8 +247,3 @@ def _ranges(start: int, end: int) -> Iterable[tuple[int, int]]:
     """Inclusive ranges of at most ``LARGEST_URL`` bytes."""
     for first in range(start, end, LARGEST_URL):
         yield first, min(first + LARGEST_URL, end) - 1
-
-
-def _parameters() -> list[tuple[str, str]]:
-    """Names and values of the URL's query in their order, repeated and unknown ones too."""
-    return parse_qsl(query_string(), keep_blank_values=True)

@@ -105,9 +105,10 @@ class Node:
         self.in_force = {GRANT}
         catalog: Any = self.files
         clearinghouse: Any = People()
+        self.store = LocalStore("local", root)
         self.data = Data(
             files=Together(catalog.files),
-            stores={"local": LocalStore("local", root)},
+            stores={"local": self.store},
             signer=Signer(b"k" * 32),
             in_force=self._standing,
             public_url=NODE,
@@ -120,7 +121,7 @@ class Node:
             slicer=Slicer(),
             open_source=lambda file: ByteSource(*self.data.place(file)),
             prompt=self.data.prompt,
-            byte_url=self.data.url,
+            byte_urls=self.data.urls,
             public_url=NODE,
             service=self._service,
         )
