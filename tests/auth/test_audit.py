@@ -15,7 +15,8 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from auth import anchors, audit
-from auth.tables import AuditEvent, AuditHead, writing
+from auth.database import writing
+from auth.tables import AuditEvent, AuditHead
 from tests.auth.world import NOW
 
 EVENTS = 12
