@@ -130,7 +130,9 @@ class Committees:
             actor, _ = self._chaired(session, caller, committee)
             row = session.get(CommitteeMember, (committee, subject))
             if row is None:
-                session.add(CommitteeMember(committee=committee, subject=subject, mail=mail, chair=chair))
+                session.add(
+                    CommitteeMember(committee=committee, subject=subject, mail=mail, chair=chair, seated_by=actor)
+                )
             else:
                 row.mail, row.chair = mail, chair
             session.flush()

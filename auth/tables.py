@@ -33,13 +33,17 @@ class Committee(Base):
 
 
 class CommitteeMember(Base):
-    """A person who decides in a committee; ``mail`` is where requests are announced. Chairs keep the seats."""
+    """A person who decides in a committee; ``mail`` is where requests are announced. Chairs keep the seats.
+
+    ``seated_by`` is the chair who gave the seat; empty if the operator did.
+    """
 
     __tablename__ = "auth_committee_member"
     committee: Mapped[str] = mapped_column(ForeignKey("auth_committee.id"), primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True, index=True)
     mail: Mapped[str] = mapped_column(default="")
     chair: Mapped[bool] = mapped_column(default=False)
+    seated_by: Mapped[str] = mapped_column(default="")
 
 
 class Delegation(Base):
