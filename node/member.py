@@ -322,7 +322,8 @@ class _Member:
             clearinghouse=self.clearinghouse,
             slicer=Slicer(SLICER_BYTES),
             open_source=lambda file: ByteSource(*self.data.place(file)),
-            byte_url=self.data.url,
+            prompt=self.data.prompt,
+            byte_urls=self.data.urls,
             public_url=self.settings.public_url,
             service=self.service,
         )

@@ -26,6 +26,7 @@ from auth.client_assertion import TYPE, Assertions
 from auth.errors import AuthError, InvalidToken
 from auth.http import JsonGet
 from auth.jwks import Jwks
+from auth.keys import Base as KeyBase
 from auth.keys import KeyRing
 from auth.policy import DatasetRule, Floor, Policy, PublicGranularity
 from auth.tables import Base as AuthBase
@@ -231,6 +232,7 @@ class Recording:
 def database(folder: Path, name: str) -> Engine:
     engine = connect(f"sqlite:///{folder}/{name}.db")
     with writing(engine).begin() as connection:
+        KeyBase.metadata.create_all(connection)
         AuthBase.metadata.create_all(connection)
         FederationBase.metadata.create_all(connection)
     return engine
