@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 from adapters.catalog.engine import writing
 from adapters.catalog.models import Dataset, File, Individual
 from adapters.deid.errors import Reason, Refused
-from adapters.deid.facts import Facts
+from adapters.deid.facts import UID, Facts
 from adapters.deid.identity import Keyed
+from adapters.deid.meta import read_meta
 from adapters.deid.objects import Reader
 from adapters.deid.rules import Profile
+from adapters.deid.source import Source
 from adapters.dicom.reading import header
 from adapters.images.quarantine import STORE, Quarantine, Taken
 from adapters.jobs.clock import now
@@ -50,12 +52,13 @@ class Received:
     """What became of an object.
 
     :ivar job: the job that it is part of.
-    :ivar again: it was received before.
+    :ivar again: it was received before; ``archived``: and has been archived since.
     :ivar refused: why it was not received.
     """
 
     job: int = 0
     again: bool = False
+    archived: bool = False
     refused: Refused | None = None
 
 
@@ -94,7 +97,7 @@ class Reception:
                 raise Refused(Reason.INCOMPLETE, "it has rows, but no pixel data: it was cut off")
             return Seen(taken, facts)
         except Refused:
-            self._drop(taken.key, path)
+            self.drop(taken.key)
             raise
 
     def receive(self, seen: Sequence[Seen]) -> list[Received]:
@@ -117,6 +120,11 @@ class Reception:
                 found = session.get(Job, job, with_for_update=True)
                 if found is not None and found.state == JobState.WAITING and not found.attempts:
                     found.not_before = now(session)
+
+    def drop(self, key: str) -> None:
+        """Remove an original that is not received after all."""
+        with Session(self.engine) as session:
+            self._drop(key, session)
 
     def know(self, individuals: Mapping[str, str]) -> None:
         """Remember the accessions of patients, by patient id.
@@ -142,15 +150,15 @@ class Reception:
         if before is not None and before.key == seen.taken.key:
             if before.store != STORE:
                 self.quarantine.path(seen.taken.key).unlink(missing_ok=True)
-            return Received(before.job, again=True)
+            return Received(before.job, again=True, archived=before.state == FileState.ARCHIVED)
         if before is not None or session.scalar(select(File.id).where(File.instance == instance)):
-            self._drop(seen.taken.key, self.quarantine.path(seen.taken.key), session)
+            self._drop(seen.taken.key, session)
             message = "another object with this SOP Instance UID, but other bytes, was received before"
             return Received(refused=Refused(Reason.DUPLICATE, message))
         try:
             individual = self._individual(session, seen.facts["patient"])
         except Refused as refused:
-            self._drop(seen.taken.key, self.quarantine.path(seen.taken.key), session)
+            self._drop(seen.taken.key, session)
             return Received(refused=refused)
         job = self._job(session, self.keyed.uid(seen.facts["study"]))
         job.total_bytes += seen.taken.size
@@ -221,15 +229,22 @@ class Reception:
         session.flush()
         return accession
 
-    def _drop(self, key: str, path: Path, session: Session | None = None) -> None:
+    def _drop(self, key: str, session: Session) -> None:
         """Remove an original that is not taken in, unless it is somebody else's too."""
-        if session is None:
-            with Session(self.engine) as own:
-                self._drop(key, path, own)
-            return
         held = select(Arrival.id).where(Arrival.store == STORE, Arrival.key == key).limit(1)
         if session.scalar(held) is None:
-            path.unlink(missing_ok=True)
+            self.quarantine.path(key).unlink(missing_ok=True)
+
+
+def sop_of(path: Path) -> tuple[str, str] | None:
+    """SOP class and instance as the file meta information names them; None if it cannot be read."""
+    with path.open("rb") as file:
+        try:
+            meta, _ = read_meta(Source(file.fileno(), path.stat().st_size))
+        except Refused:
+            return None
+    found = [meta.get(tag, b"").decode("latin-1").strip(" \0") for tag in (0x0002, 0x0003)]
+    return (found[0], found[1]) if all(UID.fullmatch(uid) for uid in found) else None
 
 
 def _has_floats(path: Path) -> bool:

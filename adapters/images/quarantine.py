@@ -16,6 +16,7 @@ from typing import Final
 STORE: Final = "quarantine"
 """What arrivals call this place; no store of a configuration has the name."""
 INCOMING, STAGED = "incoming", "staged"
+MAGIC_END: Final = 132
 FORGOTTEN: Final = 24 * 3600.0
 """Seconds after which a file that nobody asked for again is left behind by somebody who was killed."""
 
@@ -46,6 +47,7 @@ class Incoming:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(self._path, flags, 0o600)
         self._digest = hashlib.sha256()
+        self._head = b""
         self.size = 0
 
     def write(self, piece: bytes | memoryview) -> None:
@@ -56,10 +58,17 @@ class Incoming:
         self.size += len(piece)
         if self.size > self._most:
             raise TooLarge(f"has more than {self._most:,} bytes")
+        if len(self._head) < MAGIC_END:
+            self._head += bytes(piece[: MAGIC_END - len(self._head)])
         self._digest.update(piece)
         view = memoryview(piece)
         while view:
             view = view[os.write(self._descriptor, view) :]
+
+    @property
+    def is_dicom(self) -> bool:
+        """Whether what came begins as a DICOM file does (PS3.10 7.1)."""
+        return self._head.endswith(b"DICM") and len(self._head) == MAGIC_END
 
     def keep(self) -> Taken:
         """Give the object its place; durable with :meth:`Quarantine.settle`."""

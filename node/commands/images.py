@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import getpass
 import json
 import threading
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from sqlalchemy import Engine
 
-from node.commands.process import Config, archive, database, fail
+from node.commands.process import Config, archive, database, fail, member
 from node.commands.registering import archive_of
-from node.settings import ImageSettings, MemberSettings, WorkerSettings
+from node.settings import ImageSettings, MemberSettings, WorkerSettings, profile
 
 if TYPE_CHECKING:
     from adapters.images.intake import Reception
@@ -77,30 +76,18 @@ def load(
 def _reception(
     given: MemberSettings | WorkerSettings, settings: ImageSettings, engine: Engine, collection: str, table: Path | None
 ) -> Reception:
-    from adapters.deid.identity import Keyed
-    from adapters.deid.rules import load as profile
-    from adapters.images.intake import Reception
-    from adapters.images.quarantine import Quarantine
+    from node.reception import reception
 
-    members = archive_of(given, engine)
-    if objection := members.accessions.objection("dataset", collection):
+    if objection := archive_of(given, engine).accessions.objection("dataset", collection):
         fail(f"--collection {objection}")
-    reception = Reception(
-        engine=engine,
-        quarantine=Quarantine(settings.quarantine),
-        accessions=members.accessions,
-        profile=profile(),
-        keyed=Keyed(bytes.fromhex(settings.key), collection),
-        by=f"operator {getpass.getuser()}",
-        settle=dt.timedelta(seconds=settings.settle_seconds),
-        numbering=table is None,
-    )
+    by, patterns = f"operator {getpass.getuser()}", profile(given.member).accessions
+    made = reception(settings, engine, patterns, collection, by, numbering=table is None)
     if table is not None:
         try:
-            reception.know(_mapping(table, given, engine, collection))
+            made.know(_mapping(table, given, engine, collection))
         except ValueError as error:
             fail(f"{table}: {error}")
-    return reception
+    return made
 
 
 def _mapping(table: Path, given: MemberSettings | WorkerSettings, engine: Engine, collection: str) -> dict[str, str]:
@@ -191,3 +178,31 @@ def _bar(title: str) -> Iterator[Progress]:
     with Progress(*columns, console=Console(stderr=True)) as shown:
         task = shown.add_task(title, total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)
+
+
+@images.command()
+def appoint(
+    subject: Annotated[str, typer.Argument(help="the person, as the sign-in calls them")],
+    config: Config,
+    collection: Collection,
+    office: Annotated[str, typer.Option("--as", help="submitter (may send images) or reviewer (sees originals)")],
+    dismiss: Annotated[bool, typer.Option("--dismiss", help="take the office away")] = False,
+) -> None:
+    """Say who may send images to a collection, or who decides about those that wait."""
+    from auth.appointments import OFFICES, Appointments
+
+    given = member(config)
+    chosen = next((one for one in OFFICES if one == office), None)
+    if chosen is None:
+        fail(f"--as {office}: allowed are {', '.join(OFFICES)}")
+    with database(given) as engine:
+        if objection := archive_of(given, engine).accessions.objection("dataset", collection):
+            fail(f"--collection {objection}")
+        appointments = Appointments(engine)
+        if not dismiss:
+            appointments.appoint(collection, subject, chosen)
+            typer.echo(f"{subject} is {chosen} of {collection}")
+        elif appointments.dismiss(collection, subject, chosen):
+            typer.echo(f"{subject} is {chosen} of {collection} no more")
+        else:
+            fail(f"{subject} is no {chosen} of {collection}", NOT_ARCHIVED)

@@ -622,6 +622,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_auth_audit_event_target"), "auth_audit_event", ["target"], unique=False)
     op.create_table(
+        "auth_appointment",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("office", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "subject", "office"),
+    )
+    op.create_index(op.f("ix_auth_appointment_subject"), "auth_appointment", ["subject"], unique=False)
+    op.create_table(
         "auth_audit_head",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
@@ -942,6 +950,8 @@ def downgrade() -> None:
     )
     op.drop_table("auth_accepted_terms")
     op.drop_table("auth_committee")
+    op.drop_index(op.f("ix_auth_appointment_subject"), table_name="auth_appointment")
+    op.drop_table("auth_appointment")
     op.drop_table("auth_audit_head")
     op.drop_index(op.f("ix_auth_audit_event_target"), table_name="auth_audit_event")
     op.drop_table("auth_audit_event")
