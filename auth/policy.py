@@ -117,6 +117,10 @@ class Policy:
             return self._controlled(caller, rule, now)
         return Decision(False, "unknown_tier")
 
+    def settled(self, rule: DatasetRule) -> bool:
+        """Whether the decision about the bytes asks for no grant: :meth:`fetch` then only calculates."""
+        return rule.tier == "open"
+
     def records(self, caller: Caller, rule: DatasetRule, now: int) -> Decision:
         """May ``caller`` read the DRS records (names, sizes, checksums) of the data set?"""
         if rule.records == "public":

@@ -342,7 +342,8 @@ class _Member:
             clearinghouse=self.clearinghouse,
             slicer=Slicer(SLICER_BYTES),
             open_source=lambda file: ByteSource(*self.data.place(file)),
-            byte_url=self.data.url,
+            prompt=self.data.prompt,
+            byte_urls=self.data.urls,
             public_url=self.settings.public_url,
             service=self.service,
         )
@@ -382,6 +383,7 @@ class _Member:
             gateways=TrustedGateways(Assertions(self.engine, url, gateways, self.jwks).verify),
             bearer=self.clearinghouse.bearer,
             nonces=Nonces(writing(self.engine)),
+            apart=self.guard.protections.apart(),
             requests_url=f"{url}/requests/new" if "dac" in self.profile.standards else None,
         )
 

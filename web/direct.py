@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from inspect import signature
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 from connexion.context import _receive, _scope
@@ -25,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web import contracts
 from web.contracts import Contract
+from web.request import parameters_of
 from web.validation import complaint
 
 Schema = dict[str, Any]
@@ -58,10 +58,15 @@ class Direct:
     """
 
     def __init__(self, served: list[Contract]) -> None:
-        paths = [known for contract in served if contract.direct for known in _paths(contract)]
+        paths = {f"{contract.base_path}/": list(_paths(contract)) for contract in served if contract.direct}
         # The router tries paths without parameters first too.
-        self._exact = {path: operation for path, pattern, operation in paths if not pattern.groups}
-        self._paths = [(pattern, operation) for _, pattern, operation in paths if pattern.groups]
+        self._exact = {
+            path: operation for known in paths.values() for path, pattern, operation in known if not pattern.groups
+        }
+        self._paths = {
+            base: [(pattern, operation) for _, pattern, operation in known if pattern.groups]
+            for base, known in paths.items()
+        }
 
     def find(self, scope: Scope) -> ASGIApp | None:
         """What answers a request, or None if it must go through connexion."""
@@ -70,7 +75,15 @@ class Direct:
         path: str = scope["path"]
         if path in self._exact:
             return _direct(self._exact[path], {}, scope)
-        for pattern, operation in self._paths:
+        for base, patterns in self._paths.items():
+            if path.startswith(base):
+                return self._among(patterns, path, scope)
+        return None
+
+    def _among(
+        self, patterns: list[tuple[re.Pattern[str], Operation | None]], path: str, scope: Scope
+    ) -> ASGIApp | None:
+        for pattern, operation in patterns:
             match = pattern.fullmatch(path)
             if match is not None:
                 return _direct(operation, match.groupdict(), scope)
@@ -80,14 +93,14 @@ class Direct:
 def _direct(operation: Operation | None, named: dict[str, str], scope: Scope) -> ASGIApp | None:
     if operation is None or any(name in BODIES for name, _ in scope["headers"]):
         return None
-    arguments = _arguments(operation, scope["query_string"])
+    arguments = _arguments(operation, parameters_of(scope))
     return None if arguments is None else partial(_answer, operation, {**named, **arguments})
 
 
-def _arguments(operation: Operation, query: bytes) -> dict[str, Any] | None:
+def _arguments(operation: Operation, parameters: list[tuple[str, str]]) -> dict[str, Any] | None:
     """The query parameters that the method takes; None if connexion must look at them."""
     given: dict[str, Any] = {}
-    for name, text in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else ():
+    for name, text in parameters:
         schema = operation.query.get(name)
         if schema is None:
             continue

@@ -699,6 +699,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("mail", sa.String(), nullable=False),
         sa.Column("chair", sa.Boolean(), nullable=False),
+        sa.Column("seated_by", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["committee"],
             ["auth_committee.id"],
