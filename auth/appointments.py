@@ -9,8 +9,9 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
 from auth import audit
+from auth.database import writing
 from auth.keys import clock
-from auth.tables import Appointment, writing
+from auth.tables import Appointment
 
 Office = Literal["submitter", "reviewer"]
 OFFICES: Final[tuple[Office, ...]] = ("submitter", "reviewer")
