@@ -48,9 +48,8 @@ def test_a_large_object_goes_up_in_parts(store: ArchiveStore) -> None:
     assert b"".join(store.stream("large", (6 << 20) - 5, 10)) == (part * 2)[(1 << 20) - 5 : (1 << 20) + 5]
 
 
-def test_no_bucket_and_no_server(endpoint: str) -> None:
-    settings = {"kind": "s3", "bucket": "none", **KEYS}
-    stores = open_stores({"empty": {**settings, "endpoint": endpoint}})
+def test_no_bucket_and_no_server(bucket: Mapping[str, str]) -> None:
+    stores = open_stores({"empty": {**bucket, "bucket": "none"}})
     with pytest.raises(NoSuchObject):
         stores["empty"].head("x")
 
