@@ -363,6 +363,7 @@ class _Member:
             gateways=TrustedGateways(Assertions(self.engine, url, gateways, self.jwks).verify),
             bearer=self.clearinghouse.bearer,
             nonces=Nonces(writing(self.engine)),
+            apart=self.guard.protections.apart(),
             requests_url=f"{url}/requests/new" if "dac" in self.profile.standards else None,
         )
 
