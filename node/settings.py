@@ -122,12 +122,14 @@ class Accel(Strict):
 
 class ScreenProgram(Strict):
     """A program that finds human reads. ``{files}`` in ``command`` is where the files go, ``{summary}`` the path of the
-    JSON object that it writes, in which ``reads`` and ``human`` name two counts. More than ``share`` is refused."""
+    JSON object that it writes, in which ``reads`` and ``human`` name two counts. More than ``share`` is refused. A set
+    of files is given together, or one by one if they are more than ``at_once``."""
 
     command: tuple[str, ...] = Field(min_length=1)
     reads: str
     human: str
     share: float = Field(default=0.001, ge=0, le=1)
+    at_once: int | None = Field(default=None, ge=1)
 
 
 class JobSettings(Strict):
