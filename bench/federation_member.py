@@ -106,7 +106,7 @@ def application(given: dict[str, Any]) -> ASGIApp:
     return counted[0]
 
 
-async def _nobody(authorization: str | None) -> Caller:
+async def _nobody(authorization: str | None) -> Caller:  # noqa: ARG001 - nobody signs in
     return ANONYMOUS
 
 
