@@ -39,6 +39,7 @@ def reception(
         by=by,
         settle=dt.timedelta(seconds=settings.settle_seconds),
         numbering=numbering,
+        quota=settings.quota_bytes,
     )
 
 
