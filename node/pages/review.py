@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, url_for
 
+from adapters.deid.errors import Reason
 from adapters.deid.redaction import Box
 from adapters.images.review import BadBoxes, NotWaiting, Reviews, boxes_of
 from auth.caller import Caller
@@ -19,6 +20,11 @@ from web.pages import add_place, add_words, say
 HERE = Path(__file__).parent
 Guard = Callable[[Callable[..., Any]], Callable[..., Any]]
 NOT_YOURS = "Only reviewers whom the operator has appointed for a collection see its images here."
+
+WHY = {
+    Reason.PIXELS_NOT_LOOKED_AT: "Its pixels may carry text, and nobody has looked.",
+    Reason.TEXT_IN_PIXELS: "A program has found text that it cannot blank.",
+}
 
 
 class ReviewPages:
@@ -48,6 +54,7 @@ class ReviewPages:
             pages.add_url_rule(path, name, self._guard(view), methods=[method])
         pages.register_error_handler(NotWaiting, _absent)
         app.register_blueprint(pages)
+        app.add_template_filter(_why, "why")
         add_words(app, yaml.safe_load((HERE / "review_words.yaml").read_text(encoding="utf-8")))
         add_place(app, "Image review", "review.desk")
 
@@ -125,6 +132,12 @@ class ReviewPages:
         if not held:
             abort(403, say(NOT_YOURS))
         return held
+
+
+def _why(reason: str) -> str:
+    """A reason in the language of the answer, if it is one of those for which images wait."""
+    kind = reason.partition(":")[0]
+    return next((say(text) for one, text in WHY.items() if one == kind), reason)
 
 
 def _absent(_: NotWaiting) -> Any:
