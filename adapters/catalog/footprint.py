@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 
 def footprint(value: object) -> int:
@@ -28,9 +28,9 @@ def _held(value: Any) -> Iterable[object]:
         return chain(value, value.values())
     if isinstance(value, list | tuple | set | frozenset):
         return value
-    return [getattr(value, name) for name in _fields(type(value))]
+    return [getattr(value, name) for name in _fields(cast(Hashable, type(value)))]
 
 
 @cache
-def _fields(kind: type) -> tuple[str, ...]:
+def _fields(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()

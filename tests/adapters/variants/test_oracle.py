@@ -64,6 +64,8 @@ def question(r: random.Random, lines: list[oracle.Line]) -> oracle.Question:
             more |= {"reference_bases": _wild(r, line.before + line.ref)}
         if r.random() < 0.1:
             more |= {"aminoacid_change": r.choice(CHANGES)}
+        if r.random() < 0.1:
+            more |= {"mate_name": r.choice(["21", "X"])}
         return oracle.Question(**place, start=(start,), end=(end,), **more)
     if kind == "bracket":
         s0, e0 = line.start - r.choice([0, 1, 100]), line.end - r.choice([0, 1, 100])

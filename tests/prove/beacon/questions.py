@@ -206,6 +206,8 @@ class Questions:
             more["alternate_bases"] = self._wild(dice.choice([line.alt, "A", "GN"]) if not line.symbolic else "T")
         if dice.random() < 0.1:
             more["aminoacid_change"] = dice.choice(CHANGES)
+        if dice.random() < 0.05:
+            more["mate_name"] = dice.choice(["21", "chr21", "X"])
         return {**self._place(line), "start": (start,), "end": (end,), **more}
 
     def _bracket(self, line: alleles.Line) -> dict[str, Any]:
