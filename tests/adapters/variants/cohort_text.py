@@ -20,7 +20,10 @@ def _long(aminoacid: str) -> str:
 
 @dataclass
 class Writer:
-    """Writes one file; ``seed`` decides everything."""
+    """Writes one file; ``seed`` decides everything.
+
+    :param short: no allele covers more than a few bases; the only structural ones are breakends.
+    """
 
     seed: int
     samples: list[str]
@@ -29,6 +32,7 @@ class Writer:
     genotypes: bool = True
     prefix: str = ""
     contigs: tuple[str, ...] = ("21", "X")
+    short: bool = False
     lines: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -78,7 +82,7 @@ class Writer:
 
     def _sequence(self, contig: str, offset: int) -> tuple[str, list[str]]:
         r = self.random
-        ref = self.reference[contig][offset : offset + r.choice([1, 1, 1, 1, 2, 3, 5, 70])]
+        ref = self.reference[contig][offset : offset + r.choice([1, 1, 1, 1, 2, 3, 5, 4 if self.short else 70])]
         alts = [self._alternate(ref) for _ in range(r.choice([1, 1, 1, 2, 3]))]
         unique = [a for a in dict.fromkeys(alts) if a != ref] or [ref + "T"]
         if r.random() < 0.1:
@@ -102,7 +106,7 @@ class Writer:
         ref, position = self.reference[contig][offset], ORIGIN + offset + 1
         length = r.choice([30, 65, 500, 4_000, 40_000, 1_000_000])
         name = r.choice(["DEL", "DUP", "DUP:TANDEM", "INV", "CNV", "CN0", "INS", "INS:ME:ALU", "BND"])
-        if name == "BND":
+        if name == "BND" or self.short:
             return ref, [f"{ref}[{self.prefix}21:{ORIGIN + r.randrange(SPAN)}["], ["SVTYPE=BND"]
         if name.startswith("INS"):
             return ref, [f"<{name}>"], ["SVTYPE=INS", f"SVLEN={length}", f"END={position}"]
