@@ -13,7 +13,7 @@ from adapters.variants.model import Variant
 from adapters.variants.query import VariantQuery
 from adapters.variants.variants import Variants
 from tests.adapters.variants import oracle
-from tests.adapters.variants.cohort_text import CHANGES, GENES, SPAN, Writer
+from tests.adapters.variants.cohort_text import CHANGES, GENES, ORIGIN, SPAN, Writer
 from tests.adapters.variants.conftest import DATASETS, FIRST, PEOPLE, Catalog, person_of_sample
 
 QUESTIONS = 80  # for each kind of server; 'make prove' asks 10,000 over the wire
@@ -171,3 +171,15 @@ def test_an_individual_has_exactly_their_alleles(catalog: Catalog) -> None:
             check(variant, expected[key(variant)])
     withdrawn = everyone - BitMap([FIRST])
     assert variants.of_individual(FIRST, DATASETS, withdrawn).total == 0
+
+
+def test_BEA_48_a_mate_narrows_a_range_where_no_allele_is_long(catalog: Catalog) -> None:
+    lines, everyone = build(catalog, 14), BitMap(range(FIRST, FIRST + PEOPLE))
+    variants, dataset = Variants(catalog.engine), "HRA000003"
+    asked = oracle.Question("GRCh38", "21", (ORIGIN,), (ORIGIN + SPAN,), mate_name="21")
+    expected = oracle.answer(asked, lines, [dataset], set(everyone))
+    people = set().union(*(of[dataset].carriers for of in expected.values()))
+    assert 0 < len(people) < len(oracle.answer(oracle.Question(), lines, [dataset], set(everyone)))
+    query = VariantQuery(**asdict(asked))
+    assert set(variants.carriers(query, [dataset], everyone)[dataset]) == people
+    assert [key(v) for v in variants.matches(query, [dataset], everyone, limit=1000).variants] == sorted(expected)
