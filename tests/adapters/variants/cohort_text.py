@@ -22,6 +22,7 @@ def _long(aminoacid: str) -> str:
 class Writer:
     """Writes one file; ``seed`` decides everything.
 
+    :param common: how much more common alleles are than in a growing population.
     :param short: no allele covers more than a few bases; the only structural ones are breakends.
     """
 
@@ -33,6 +34,7 @@ class Writer:
     prefix: str = ""
     contigs: tuple[str, ...] = ("21", "X")
     short: bool = False
+    common: float = 1.0
     lines: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -72,7 +74,7 @@ class Writer:
             info.append("ANN=" + ",".join(self._annotation(r.choice(alts)) for _ in range(r.randint(1, 3))))
         calls = []
         if self.genotypes:
-            frequency = min(0.97, 0.5 / len(self.samples) / max(r.random(), 0.002))
+            frequency = min(0.97, self.common * 0.5 / len(self.samples) / max(r.random(), 0.002))
             calls = [self._call(contig, frequency, len(alts)) for _ in self.samples]
         else:
             info += ["AC=" + ",".join(str(r.choice([0, 1, 7, 300])) for _ in alts), "AN=5008"]

@@ -173,7 +173,7 @@ def test_an_individual_has_exactly_their_alleles(catalog: Catalog) -> None:
     assert variants.of_individual(FIRST, DATASETS, withdrawn).total == 0
 
 
-def test_BEA_48_a_mate_narrows_a_range_where_no_allele_is_long(catalog: Catalog) -> None:
+def test_BEA_46_a_mate_narrows_a_range_where_no_allele_is_long(catalog: Catalog) -> None:
     lines, everyone = build(catalog, 14), BitMap(range(FIRST, FIRST + PEOPLE))
     variants, dataset = Variants(catalog.engine), "HRA000003"
     asked = oracle.Question("GRCh38", "21", (ORIGIN,), (ORIGIN + SPAN,), mate_name="21")
