@@ -70,7 +70,7 @@ class Calls:
 
 
 COMMON = Calls("f", "GRCh38", 110, records=16, few=True)
-MANY = Calls("a", "GRCh37", 60, records=120)  # more than anonymous callers can be told of
+MANY = Calls("a", "GRCh37", 60, records=240)  # more than anonymous callers can be told of
 FILES = {
     "HRA000001": (MANY, Calls("b", "GRCh37", 9, "chr"), replace(COMMON, sites=True)),
     "HRA000002": (MANY, Calls("d", "GRCh38", 12, "chr")),
