@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from auth import audit
 from auth.caller import Caller, signed_in
+from auth.database import writing
 from auth.errors import InvalidRequest
 from auth.keys import clock
-from auth.tables import AcceptedTerms, writing
+from auth.tables import AcceptedTerms
 
 
 @dataclass(frozen=True, slots=True)

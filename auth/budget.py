@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Engine, String, UniqueConstraint, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from auth import ledger
+from auth.database import writing
 from auth.errors import AuthError
 from auth.protection import Protection
-from auth.tables import writing
 from auth.turns import Turns
 
 EVERYONE = "everyone"

@@ -11,11 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from auth import jose
+from auth.database import writing
 from auth.errors import InvalidToken
 from auth.jwks import Jwks
 from auth.keys import clock
 from auth.keyset import SigningKey
-from auth.tables import UsedToken, writing
+from auth.tables import UsedToken
 
 TYPE = "client-authentication+jwt"
 LIFETIME = 60

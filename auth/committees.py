@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from auth import audit, standing
 from auth.access_request import address
 from auth.caller import Caller
+from auth.database import writing
 from auth.docket import Docket
 from auth.errors import Conflict, Forbidden, InvalidRequest, NotFound
-from auth.tables import Committee, CommitteeMember, Delegation, writing
+from auth.tables import Committee, CommitteeMember, Delegation
 
 NO_COMMITTEE = "no such committee"
 LONGEST_SUBJECT = 255
@@ -129,7 +130,9 @@ class Committees:
             actor, _ = self._chaired(session, caller, committee)
             row = session.get(CommitteeMember, (committee, subject))
             if row is None:
-                session.add(CommitteeMember(committee=committee, subject=subject, mail=mail, chair=chair))
+                session.add(
+                    CommitteeMember(committee=committee, subject=subject, mail=mail, chair=chair, seated_by=actor)
+                )
             else:
                 row.mail, row.chair = mail, chair
             session.flush()

@@ -13,10 +13,11 @@ from auth import access_request, audit
 from auth.access_request import Role, View
 from auth.announcing import Announcer
 from auth.caller import Caller, signed_in
+from auth.database import writing
 from auth.errors import NotFound
 from auth.keys import clock
 from auth.standing import VISIBLE, role
-from auth.tables import AccessRequest, Grant, writing
+from auth.tables import AccessRequest, Grant
 
 NO_REQUEST = "no such request"
 ONE = select(AccessRequest).where(AccessRequest.id == bindparam("request"), VISIBLE)

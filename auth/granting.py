@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from auth.docket import Case, Docket
-from auth.errors import Conflict
-from auth.standing import seats
+from auth.errors import Conflict, Forbidden
+from auth.standing import independent, seats
 from auth.tables import AccessRequest, CoMember, Grant, Vote
 
 DAY = 86400
@@ -20,12 +20,16 @@ def approve(docket: Docket, case: Case, days: int) -> str:
 
     One person and one seat count once in a round. The grants live for the shortest time that was voted for.
 
+    :raises Forbidden: every seat they hold is lent or given by somebody who shall have the data.
     :raises Conflict: the person, or every seat they hold, has approved already.
     """
     row, session = case.row, case.session
+    held = independent(session, row, seats(session, row.committee, case.subject, case.now))
+    if not held:
+        raise Forbidden("your seat was given to you by somebody who shall have the data")
     votes = list(session.scalars(select(Vote).where(Vote.request == row.id, Vote.round == row.round)))
     taken = {vote.seat for vote in votes}
-    free = [seat for seat in seats(session, row.committee, case.subject, case.now) if seat not in taken]
+    free = [seat for seat in held if seat not in taken]
     if not free or case.subject in {vote.subject for vote in votes}:
         raise Conflict("you, or the one whose seat you hold, have approved it already")
     session.add(Vote(request=row.id, round=row.round, seat=free[0], subject=case.subject, days=days, at=case.now))

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import JSON, BigInteger, ColumnElement, Engine, Select, String, or_, select, update
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from auth.database import writing
 from auth.keyset import KeySet, SigningKey
 from auth.sealing import Seal, is_sealed
-from auth.tables import Key, writing
 
 __all__ = ["KeyRing", "KeySet", "SigningKey", "UnknownKey", "clock"]
 
@@ -21,6 +21,26 @@ ANNOUNCE = 600
 
 OVERLAP = 3600
 """Seconds a replaced key stays published after the new one signs: longer than anything it signed lives."""
+
+
+Document = dict[str, Any]
+
+
+class Base(DeclarativeBase):
+    """Declarative base of the table of keys, which every process has."""
+
+    type_annotation_map = {Document: JSON, int: BigInteger, str: String}  # noqa: RUF012 - SQLAlchemy reads this
+
+
+class Key(Base):
+    """A signing key. Published from ``created_at``, signs from ``active_from``, and leaves at ``retired_at``."""
+
+    __tablename__ = "auth_key"
+    kid: Mapped[str] = mapped_column(primary_key=True)
+    jwk: Mapped[Document]
+    created_at: Mapped[int]
+    active_from: Mapped[int]
+    retired_at: Mapped[int | None]
 
 
 class UnknownKey(LookupError):

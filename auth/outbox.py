@@ -16,8 +16,9 @@ import structlog
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
+from auth.database import writing
 from auth.keys import clock
-from auth.tables import OutboxMail, writing
+from auth.tables import OutboxMail
 
 log = structlog.get_logger(__name__)
 

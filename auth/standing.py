@@ -6,6 +6,8 @@ run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
@@ -73,6 +75,21 @@ def seats(session: Session, committee: str, subject: str, now: int) -> list[str]
     """The seats in which ``subject`` may decide at ``now``, each named by its owner: the own one first."""
     given = {"committee": committee, "me": subject, "now": now}
     return list(dict.fromkeys([*session.scalars(_OWN, given), *session.scalars(_LENT, given)]))
+
+
+def independent(session: Session, row: AccessRequest, held: Sequence[str]) -> list[str]:
+    """Those of the seats ``held`` that are not bound to whoever shall have the data (ATTACKS 63).
+
+    A seat of theirs that they lent, and one that they gave somebody as chair, does not approve for them.
+    """
+    people = {row.applicant, *session.scalars(select(CoMember.subject).where(CoMember.request == row.id))}
+    question = select(CommitteeMember.subject).where(
+        CommitteeMember.committee == row.committee,
+        CommitteeMember.subject.in_(set(held) - people),
+        CommitteeMember.seated_by.not_in(people),
+    )
+    free = set(session.scalars(question))
+    return [seat for seat in held if seat in free]
 
 
 def deciders(session: Session, committee: str, now: int) -> dict[str, str]:

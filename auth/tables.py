@@ -1,4 +1,4 @@
-"""Tables of keys, committees, requests and what belongs to them, grants, audit events, the outbox, used token ids.
+"""Tables of committees, requests and what belongs to them, grants, audit events, the outbox, used token ids.
 
 They refer to data sets by accession and to people by their subject at the broker, never by a foreign key to another
 owner's table. Times are epoch seconds (UTC).
@@ -8,32 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Engine, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Document = dict[str, Any]
 
 
 class Base(DeclarativeBase):
-    """Declarative base of the tables of ``auth``."""
+    """Declarative base of the tables that members alone have."""
 
     type_annotation_map = {Document: JSON, int: BigInteger, str: String}  # noqa: RUF012 - SQLAlchemy reads this class attribute
-
-
-def writing(engine: Engine) -> Engine:
-    """The same engine for transactions that write: embedded databases then take their lock at once."""
-    return engine.execution_options(write=True)
-
-
-class Key(Base):
-    """A signing key. Published from ``created_at``, signs from ``active_from``, and leaves at ``retired_at``."""
-
-    __tablename__ = "auth_key"
-    kid: Mapped[str] = mapped_column(primary_key=True)
-    jwk: Mapped[Document]
-    created_at: Mapped[int]
-    active_from: Mapped[int]
-    retired_at: Mapped[int | None]
 
 
 class Committee(Base):
@@ -49,13 +33,17 @@ class Committee(Base):
 
 
 class CommitteeMember(Base):
-    """A person who decides in a committee; ``mail`` is where requests are announced. Chairs keep the seats."""
+    """A person who decides in a committee; ``mail`` is where requests are announced. Chairs keep the seats.
+
+    ``seated_by`` is the chair who gave the seat; empty if the operator did.
+    """
 
     __tablename__ = "auth_committee_member"
     committee: Mapped[str] = mapped_column(ForeignKey("auth_committee.id"), primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True, index=True)
     mail: Mapped[str] = mapped_column(default="")
     chair: Mapped[bool] = mapped_column(default=False)
+    seated_by: Mapped[str] = mapped_column(default="")
 
 
 class Delegation(Base):
@@ -204,6 +192,15 @@ class AcceptedTerms(Base):
     subject: Mapped[str] = mapped_column(index=True)
     accepted_at: Mapped[int]
     withdrawn_at: Mapped[int | None] = mapped_column(index=True)
+
+
+class Appointment(Base):
+    """A person holds an office for a data set: ``submitter`` or ``reviewer`` (:mod:`auth.appointments`)."""
+
+    __tablename__ = "auth_appointment"
+    dataset: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True, index=True)
+    office: Mapped[str] = mapped_column(primary_key=True)
 
 
 class AuditHead(Base):

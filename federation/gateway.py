@@ -17,6 +17,9 @@ from federation.beacon import NetworkBeacon
 from federation.capabilities import Capabilities
 from federation.directory import Directory
 from federation.fanout import Fanout
+from federation.files import Files
+from federation.handler import Federation
+from federation.manifest import Manifests
 from federation.nodes import Nodes
 from federation.registry import Registry
 from federation.search import Search
@@ -51,13 +54,14 @@ class Gateway:
         self.registry = Registry(settings, self.directory)
         self.beacon = NetworkBeacon(settings, nodes, self.capabilities)
         self.search = Search(settings, nodes, self.capabilities, self.directory, as_gateway)
+        self.manifests = Manifests(self.search.answer, Files(nodes), [m.id for m in settings.members if m.base("drs")])
 
     def contracts(self) -> list[Contract]:
         """The contracts of a gateway."""
         return [
             Contract("registry", "/ga4gh/registry/v1", self.registry),
             Contract("network_beacon", "/ga4gh/beacon/v2", self.beacon),
-            Contract("federation", "/federation/v1", self.search),
+            Contract("federation", "/federation/v1", Federation(self.search, self.manifests)),
         ]
 
     def shapes(self) -> list[tuple[str, Shape]]:

@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from auth.policy import Floor, Granularity
+from federation.alike import MOST_CONDITIONS, Side, told_joined
+from federation.people import of_genotypes
 from federation.plan import Part
 from federation.pseudonyms import unpack
 from federation.settings import FloorSettings
@@ -45,6 +47,13 @@ class SearchedDataset(_Answer):
     request: str | None = None
 
 
+class Change(_Answer):
+    """Who is in a side without one of its conditions and not with it, and the other way round; packed pseudonyms."""
+
+    gained: str
+    lost: str
+
+
 class SideAnswer(_Answer):
     """A member's side (``specs/join.yaml``)."""
 
@@ -56,6 +65,8 @@ class SideAnswer(_Answer):
     exists: bool | None = None
     count: int | None = Field(default=None, ge=0)
     pseudonyms: str | None = None
+    apart: int = Field(default=1, ge=1)
+    beside: list[Change] = Field(default=[], max_length=MOST_CONDITIONS)
     records: list[Row] | None = None
 
     @model_validator(mode="after")
@@ -121,7 +132,7 @@ def combine(
     answers = [sides[part.member] for part in parts]
     exact = all(answer.exact for answer in answers)
     strictest = floor.strictest(*(answer.floor for answer in answers))
-    number = _shared(parts, answers) if len(parts) == 2 else answers[0].count
+    number = _shared(parts, answers, exact) if len(parts) == 2 else answers[0].count
     if number is not None and not exact:
         number = Floor(strictest.minimum, strictest.round_to).apply(number)
     accessions, refused = _accessions(parts, sides) if requested == "record" else (None, ())
@@ -140,17 +151,27 @@ def combine(
     )
 
 
-def _shared(parts: Sequence[Part], answers: Sequence[SideAnswer]) -> int | None:
-    """How many people two sides share, or the one has without the other; None where a side is suppressed."""
+def _shared(parts: Sequence[Part], answers: Sequence[SideAnswer], exact: bool) -> int | None:
+    """How many people two sides share, or the one has without the other; None where a side is suppressed.
+
+    Where not everybody's record may be seen, questions that differ by a few people are told alike. Genotypes are paid
+    for instead, by whole questions.
+    """
     if any(answer.suppressed for answer in answers):
         return None
     try:
-        one, other = (unpack(answer.pseudonyms) for answer in answers)
+        sides = [_unpacked(answer) for answer in answers]
     except ValueError as error:
         raise InvalidSide(f"pseudonyms: {error}") from error
-    if parts[0].taken_away:
-        return len(other - one)
-    return len(one - other) if parts[1].taken_away else len(one & other)
+    kept, other = reversed(sides) if parts[0].taken_away else sides
+    paid = any(of_genotypes(clause) for part in parts for clause in (*part.all, *part.none))
+    apart = 1 if exact or paid else max(answer.apart for answer in answers)
+    return len(told_joined(kept, other, away=any(part.taken_away for part in parts), apart=apart))
+
+
+def _unpacked(answer: SideAnswer) -> Side:
+    without = [(unpack(change.gained), unpack(change.lost)) for change in answer.beside]
+    return Side(unpack(answer.pseudonyms), without)
 
 
 def _accessions(

@@ -9,15 +9,15 @@ from migrations.schema import Kind
 
 def metadata(kind: Kind) -> list[MetaData]:
     """The metadata whose union is the schema of ``kind``."""
-    import auth.tables
+    import auth.keys
 
     if kind == "gateway":
-        return [auth.tables.Base.metadata]
+        return [auth.keys.Base.metadata]
     if kind == "broker":
         import auth.broker.tables
         import auth.sessions
 
-        return [auth.tables.Base.metadata, auth.sessions.Base.metadata, auth.broker.tables.Base.metadata]
+        return [auth.keys.Base.metadata, auth.sessions.Base.metadata, auth.broker.tables.Base.metadata]
     import adapters.catalog.models
     import adapters.jobs.tables
     import adapters.registration.tables
@@ -25,6 +25,7 @@ def metadata(kind: Kind) -> list[MetaData]:
     import adapters.variants.tables
     import auth.budget
     import auth.sessions
+    import auth.tables
     import federation.tables
 
     return [
@@ -33,6 +34,7 @@ def metadata(kind: Kind) -> list[MetaData]:
         adapters.registration.tables.Base.metadata,
         adapters.terms.tables.Base.metadata,
         adapters.variants.tables.Base.metadata,
+        auth.keys.Base.metadata,
         auth.tables.Base.metadata,
         auth.budget.Base.metadata,
         auth.sessions.Base.metadata,

@@ -11,7 +11,6 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from urllib.parse import quote
 
 import structlog
@@ -75,16 +74,14 @@ class Data:
         self._accel = accel
         self._threads = ThreadPoolExecutor(THREADS, "archive")
 
-    def url(
-        self,
-        file: FileRecord,
-        caller: Caller,
-        decision: Decision,
-        etag: str | None,
-        first: int | None = None,
-        last: int | None = None,
-    ) -> str:
-        """A URL of the file, or of its bytes ``first`` to ``last`` (0-based, inclusive), for this decision.
+    def url(self, file: FileRecord, caller: Caller, decision: Decision, etag: str | None) -> str:
+        """A URL of the file, see :meth:`urls`."""
+        return self.urls(file, caller, decision, etag)(None, None)
+
+    def urls(
+        self, file: FileRecord, caller: Caller, decision: Decision, etag: str | None
+    ) -> Callable[[int | None, int | None], str]:
+        """Makes URLs of the file's bytes ``first`` to ``last`` (0-based, inclusive; None: its ends) for this decision.
 
         :param etag: what the store calls the content now: other bytes in its place are not served by this URL (DRS-24).
             None for a manifest, whose id names its content.
@@ -93,9 +90,13 @@ class Data:
         if decision.expires is not None:
             expires = min(expires, decision.expires)
         content = None if etag is None else version(etag)
-        capability = Capability(file.id, "GET", expires, decision.grants, caller.subject, first, last, content)
         name = quote(file.name.rsplit("/", 1)[-1], safe="")
-        return f"{self._public_url}{PREFIX}/{self._signer.sign(capability)}/{name}"
+
+        def url(first: int | None, last: int | None) -> str:
+            capability = Capability(file.id, "GET", expires, decision.grants, caller.subject, first, last, content)
+            return f"{self._public_url}{PREFIX}/{self._signer.sign(capability)}/{name}"
+
+        return url
 
     def etag(self, file: FileRecord) -> str | None:
         """What the store calls the file's content now; None for one in no store. Does I/O.
@@ -114,12 +115,15 @@ class Data:
         request = Request(scope, receive)
         capability = self._signer.verify(token, int(time.time()))
         file = await self._files.file(capability.object)
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._threads, self._answer, request, capability, file)
+        if file is not None and not capability.grants and self.prompt(file):
+            answer = self._answer(request, capability, file)
+        else:
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._threads, self._answer, request, capability, file)
         await answer(scope, receive, send)
 
     def _answer(self, request: Request, capability: Capability, known: FileRecord | None) -> ASGIApp:
-        """Looks at grants and the archive: to be called from a thread."""
+        """Looks at grants and the archive: to be called from a thread, unless there are none and it is prompt."""
         file, content = self._standing(capability, known)
         if content is not None:
             return Delivered(made(request, content, described(file.checksums["sha-256"], ""), file.mime_type))
@@ -129,20 +133,20 @@ class Data:
             raise Failure(410, f"{file.id} was replaced after this URL was made; ask for a new one")
         headers = described(file.checksums.get("sha-256"), stat.etag)
         if capability.first is None and capability.last is None:
-            if isinstance(store, LocalStore) and self._accel is not None and path is not None:
+            if isinstance(store, LocalStore) and path is not None:
+                if self._accel is None:
+                    return Delivered(WholeFile(store.root / path, media_type=file.mime_type, headers=headers))
                 if request.method == "GET" and "range" not in request.headers:
                     headers |= whole_digest(headers)
-                return self._accel.to(store.name, path.relative_to(store.root), headers, file.mime_type)
-            if path is not None:
-                return Delivered(WholeFile(path, media_type=file.mime_type, headers=headers))
+                return self._accel.to(store.name, path, headers, file.mime_type)
             return Delivered(streamed(request, store, key, 0, file.size - 1, headers, file.mime_type))
         first = capability.first or 0
         last = file.size - 1 if capability.last is None else min(capability.last, file.size - 1)
         tag = {"ETag": f'{headers["ETag"][:-1]}.{first}-{last}"'}
         return Delivered(streamed(request, store, key, first, last, tag, file.mime_type))
 
-    def _held(self, file: FileRecord) -> tuple[ArchiveStore, str, Stat, Path | None]:
-        """Store and key of the file, what the store says of it, and its path where the store has paths.
+    def _held(self, file: FileRecord) -> tuple[ArchiveStore, str, Stat, str | None]:
+        """Store and key of the file, what the store says of it, and its path below the root of a local store.
 
         :raises Failure: 500, after an event for the operator, if the store does not hold what was registered; 503 if it
             does not answer.
@@ -174,6 +178,11 @@ class Data:
         if manifest is None:
             raise Failure(404, "there is no such file")
         return manifest.file, manifest.content
+
+    def prompt(self, file: FileRecord) -> bool:
+        """Whether the file can be looked at without waiting for a network, so in the thread of the event loop."""
+        store = next((self._stores[name] for name, _ in file.locations if name in self._stores), None)
+        return isinstance(store, LocalStore) and store.prompt
 
     def place(self, file: FileRecord) -> tuple[ArchiveStore, str]:
         """The store and key to read the file from."""

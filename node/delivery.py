@@ -9,7 +9,6 @@ import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
 import anyio
@@ -35,7 +34,7 @@ class Accel:
 
     prefix: str
 
-    def to(self, store: str, relative: Path, headers: Mapping[str, str], mime_type: str) -> Response:
+    def to(self, store: str, relative: str, headers: Mapping[str, str], mime_type: str) -> Response:
         """The answer that makes nginx serve ``relative``, a path below the root of ``store``."""
         target = quote(f"{self.prefix}/{store}/{relative}")
         return Response(headers={**headers, "X-Accel-Redirect": target}, media_type=mime_type)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from inspect import signature
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 from connexion.context import _receive, _scope
@@ -26,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from web import contracts, posted
 from web.body import LARGEST
 from web.contracts import Contract
+from web.request import parameters_of
 from web.validation import complaint
 
 Schema = dict[str, Any]
@@ -65,9 +65,9 @@ class Direct:
     """
 
     def __init__(self, served: list[Contract], body_bytes: int = LARGEST) -> None:
-        known = [_paths(contract) for contract in served if contract.direct]
-        self._gets = _Paths([path for paths in known for path in paths["get"]])
-        self._posts = _Paths([path for paths in known for path in paths["post"]])
+        known = {f"{contract.base_path}/": _paths(contract) for contract in served if contract.direct}
+        self._gets = _Paths({base: paths["get"] for base, paths in known.items()})
+        self._posts = _Paths({base: paths["post"] for base, paths in known.items()})
         self._body_bytes = body_bytes
 
     def find(self, scope: Scope) -> ASGIApp | None:
@@ -91,17 +91,26 @@ class Direct:
 
 
 class _Paths:
-    """Operations by path; None at a path whose operation is not for the short way."""
+    """Operations by path; None at a path whose operation is not for the short way.
 
-    def __init__(self, paths: list[Path]) -> None:
+    :param known: paths by the base below which they are.
+    """
+
+    def __init__(self, known: dict[str, list[Path]]) -> None:
         # The router tries paths without parameters first too.
-        self._exact = {path: operation for path, pattern, operation in paths if not pattern.groups}
-        self._patterns = [(pattern, operation) for _, pattern, operation in paths if pattern.groups]
+        self._exact = {
+            path: operation for paths in known.values() for path, pattern, operation in paths if not pattern.groups
+        }
+        self._patterns = {
+            base: [(pattern, operation) for _, pattern, operation in paths if pattern.groups]
+            for base, paths in known.items()
+        }
 
     def find(self, path: str) -> tuple[Operation | None, dict[str, str]]:
         if path in self._exact:
             return self._exact[path], {}
-        for pattern, operation in self._patterns:
+        below = next((patterns for base, patterns in self._patterns.items() if path.startswith(base)), ())
+        for pattern, operation in below:
             match = pattern.fullmatch(path)
             if match is not None:
                 return operation, match.groupdict()
@@ -111,14 +120,14 @@ class _Paths:
 def _direct(operation: Operation | None, named: dict[str, str], scope: Scope) -> ASGIApp | None:
     if operation is None or any(name in BODIES for name, _ in scope["headers"]):
         return None
-    arguments = _arguments(operation, scope["query_string"])
+    arguments = _arguments(operation, parameters_of(scope))
     return None if arguments is None else partial(_answer, operation, {**named, **arguments})
 
 
-def _arguments(operation: Operation, query: bytes) -> dict[str, Any] | None:
+def _arguments(operation: Operation, parameters: list[tuple[str, str]]) -> dict[str, Any] | None:
     """The query parameters that the method takes; None if connexion must look at them."""
     given: dict[str, Any] = {}
-    for name, text in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else ():
+    for name, text in parameters:
         schema = operation.query.get(name)
         if schema is None:
             continue

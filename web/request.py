@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 from connexion.context import _scope
+from starlette.types import Scope
+
+PARSED = "gsanode.parameters"
 
 
 def header(name: bytes) -> str | None:
@@ -10,7 +15,15 @@ def header(name: bytes) -> str | None:
     return next((value.decode("latin-1") for key, value in _scope.get()["headers"] if key == name), None)
 
 
-def query_string() -> str:
-    """The query of the URL as it was sent."""
-    sent: bytes = _scope.get()["query_string"]
-    return sent.decode("latin-1")
+def parameters() -> list[tuple[str, str]]:
+    """Names and values of the URL's query in their order, repeated, empty and unknown ones too."""
+    return parameters_of(_scope.get())
+
+
+def parameters_of(scope: Scope) -> list[tuple[str, str]]:
+    """The same of any request; they are taken apart once."""
+    known: list[tuple[str, str]] | None = scope.get(PARSED)
+    if known is None:
+        query = scope["query_string"].decode("latin-1")
+        known = scope[PARSED] = parse_qsl(query, keep_blank_values=True) if query else []
+    return known

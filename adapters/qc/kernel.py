@@ -217,14 +217,15 @@ def halve(t: Tally) -> None:
     """Follow half as many sequences."""
     t.state[t_.SAMPLE_BITS] += 1
     mask = (np.uint64(1) << np.uint64(t.state[t_.SAMPLE_BITS])) - np.uint64(1)
-    keys = t.sample_keys.copy()
-    counts = t.sample_counts.copy()
-    t.sample_counts[:] = 0
     kept = 0
-    for i in range(len(keys)):
-        if counts[i] and not keys[i] & mask:
-            put(t.sample_keys, t.sample_counts, keys[i], counts[i])
+    for i in range(len(t.sample_keys)):
+        if t.sample_counts[i] and not t.sample_keys[i] & mask:
+            t.spare_keys[kept] = t.sample_keys[i]
+            t.spare_counts[kept] = t.sample_counts[i]
             kept += 1
+    t.sample_counts[:] = 0
+    for i in range(kept):
+        put(t.sample_keys, t.sample_counts, t.spare_keys[i], t.spare_counts[i])
     t.state[t_.SAMPLED] = kept
 
 

@@ -59,7 +59,8 @@ def meet(
         held[at] = keys[i]
         info[at, RECORD], info[at, LINE], info[at, BYTE] = rows[i, 0], rows[i, 1], rows[i, 2]
         info[at, OFFSET], info[at, SIZE], info[at, COUNT] = offset, size, 1
-        names[offset : offset + size] = text[rows[i, 3] : rows[i, 3] + size]
+        for k in range(size):  # an assignment of a stretch would make an array
+            names[offset + k] = text[rows[i, 3] + k]
         slots[slot] = at
         used[0], used[1] = at + 1, offset + size
     return len(keys)

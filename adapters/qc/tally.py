@@ -80,6 +80,8 @@ class Tally(NamedTuple):
     markers: Ints
     sample_keys: Keys
     sample_counts: Ints
+    spare_keys: Keys
+    spare_counts: Ints
 
 
 def tally() -> Tally:
@@ -97,6 +99,8 @@ def tally() -> Tally:
         markers=np.zeros(4, np.int64),
         sample_keys=np.zeros(SAMPLE_SLOTS, np.uint64),
         sample_counts=np.zeros(SAMPLE_SLOTS, np.int64),
+        spare_keys=np.zeros(SAMPLE + 1, np.uint64),
+        spare_counts=np.zeros(SAMPLE + 1, np.int64),
     )
     made.state[SHORTEST] = np.iinfo(np.int64).max
     made.state[FIRST_CRLF] = made.state[FIRST_LF] = -1

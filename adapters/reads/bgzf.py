@@ -20,6 +20,9 @@ HEADER = struct.Struct("<4sIBBH")
 EXTRA = 12
 HEAD = 512  # bytes that show whether a block begins
 TRAILER = 8
+PLAIN_HEAD = 10  # bytes of the head of a gzip member without extra fields
+MARKED_HEAD = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0"  # up to the size of the block
+GZIP = 31  # as ``wbits``: with gzip's head and its checksum, which is made or verified on the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +64,16 @@ def inflated(raw: bytes, size: int, offset: int) -> Block:
     start = EXTRA + int.from_bytes(raw[10:12], "little")
     if size > len(raw) or size < start + TRAILER:
         raise DamagedFile(f"the BGZF block at byte {offset} is cut off")
-    checksum, length = struct.unpack_from("<II", raw, size - TRAILER)
+    length = int.from_bytes(raw[size - 4 : size], "little")
     if length > LARGEST_BLOCK:
         raise DamagedFile(f"the BGZF block at byte {offset} claims {length} bytes")
-    inflate = isal_zlib.decompressobj(wbits=-15)
+    member = isal_zlib.decompressobj(wbits=GZIP)
     try:
-        data = inflate.decompress(raw[start : size - TRAILER], LARGEST_BLOCK + 1)
+        data = member.decompress(memoryview(raw)[:size], LARGEST_BLOCK + 1)
     except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub calls the class an instance
-        raise DamagedFile(f"the BGZF block at byte {offset} cannot be inflated") from error
-    if len(data) != length or isal_zlib.crc32(data) != checksum:
-        raise DamagedFile(f"the BGZF block at byte {offset} fails its checksum")
+        raise DamagedFile(f"the BGZF block at byte {offset} cannot be inflated or fails its checksum") from error
+    if len(data) != length or not member.eof or member.unused_data:
+        raise DamagedFile(f"the BGZF block at byte {offset} is not one whole member of gzip")
     return Block(data, size)
 
 
@@ -80,14 +83,12 @@ def compressed(data: bytes) -> bytes:
 
 
 def _block(data: bytes) -> bytes:
-    deflate = isal_zlib.compressobj(1, wbits=-15)
-    body = deflate.compress(data) + deflate.flush()
-    size = 18 + len(body) + TRAILER
-    if size > LARGEST_BLOCK:
-        body = b"\x01" + struct.pack("<HH", len(data), len(data) ^ 0xFFFF) + data  # a stored block
-        size = 18 + len(body) + TRAILER
-    head = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0" + struct.pack("<H", size - 1)
-    return head + body + struct.pack("<II", isal_zlib.crc32(data), len(data))
+    # A member of gzip as the library makes it, but for its head: one call, in which other threads run.
+    body = isal_zlib.compress(data, 1, wbits=GZIP)[PLAIN_HEAD:]
+    if len(MARKED_HEAD) + 2 + len(body) > LARGEST_BLOCK:
+        stored = b"\x01" + struct.pack("<HH", len(data), len(data) ^ 0xFFFF) + data
+        body = stored + body[-TRAILER:]
+    return MARKED_HEAD + struct.pack("<H", len(MARKED_HEAD) + 1 + len(body)) + body
 
 
 def data_end(source: ByteSource) -> int:

@@ -27,6 +27,14 @@ class Cache(Generic[V]):
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
+    def known(self, key: Hashable) -> V | None:
+        """The value of ``key`` if it is kept; waits for nobody who is making it."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key][0]
+
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
         """The value of ``key``, made by ``make`` if it is not kept; what ``make`` raises is passed on."""
         with self._lock:

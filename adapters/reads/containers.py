@@ -25,6 +25,28 @@ def containers(
     :raises UnknownReference: if the header has no reference of a region's name.
     :raises DamagedIndex: if the index names places where no container begins.
     """
+    found = spans(header, index, regions, end)
+    unseen = unchecked(found, index, end)
+    major = cram.version(source) if unseen else 0
+    for boundary in unseen:
+        try:
+            cram.read_container(source, boundary, major)
+        except DamagedFile as error:
+            raise DamagedIndex(f"the index does not belong to the file: {error}") from error
+    index.see(unseen)
+    return [*found]
+
+
+def unchecked(found: Sequence[Span], index: ContainerIndex, end: int) -> set[int]:
+    """Bytes at which containers should begin, and where the file was not looked at yet."""
+    return index.unseen({boundary for span in found for boundary in (span.start, span.end)} - {end})
+
+
+def spans(header: Header, index: ContainerIndex, regions: Sequence[Region], end: int) -> list[Span]:
+    """What :func:`containers` gives, as the index has it: the file is not read.
+
+    :raises UnknownReference: if the header has no reference of a region's name.
+    """
     wanted: set[int] = set()
     for region in regions:
         if region.unplaced:
@@ -33,16 +55,6 @@ def containers(
             wanted |= index.overlapping(header.references[region.reference], region.start, region.stop)
         else:
             raise UnknownReference(region.reference)
-    major = cram.version(source)
     # Shifted so that neighbours, which share a boundary, become one stretch and others do not.
     chunks = [(begin << 16, (index.after(begin) or end) << 16) for begin in wanted]
-    parts: list[Part] = []
-    for begin, stop in stretches(chunks, MOST_SPANS):
-        span = Span(max(begin >> 16, header.end), stop >> 16, "body")
-        for boundary in {span.start, span.end} - {end}:
-            try:
-                cram.read_container(source, boundary, major)
-            except DamagedFile as error:
-                raise DamagedIndex(f"the index does not belong to the file: {error}") from error
-        parts.append(span)
-    return parts
+    return [Span(max(begin >> 16, header.end), stop >> 16, "body") for begin, stop in stretches(chunks, MOST_SPANS)]

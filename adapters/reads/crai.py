@@ -37,11 +37,15 @@ class Slices:
     reach: array[int]
     containers: array[int]
 
+    def among(self, start: int, end: int | None) -> range:
+        """Places of the slices among which those are that reach into ``start`` … ``end`` (0-based, half-open)."""
+        return range(
+            bisect_right(self.reach, start), len(self.starts) if end is None else bisect_left(self.starts, end)
+        )
+
     def overlapping(self, start: int, end: int | None) -> set[int]:
         """Containers with a slice that may hold records of ``start`` … ``end`` (0-based, half-open)."""
-        low = bisect_right(self.reach, start)
-        high = len(self.starts) if end is None else bisect_left(self.starts, end)
-        return {self.containers[at] for at in range(low, high) if self.ends[at] > start}
+        return {self.containers[at] for at in self.among(start, end) if self.ends[at] > start}
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,28 @@ class ContainerIndex:
 
     :param containers: bytes at which containers begin, ascending, each once.
     :param weight: bytes of memory it takes, roughly.
+    :param seen: for each of ``containers``, 1 once the file was seen to have one there.
     """
 
     slices: dict[int, Slices]
     containers: array[int]
     weight: int
+    seen: bytearray
+
+    def unseen(self, containers: set[int]) -> set[int]:
+        """Those of the bytes at which the file was not yet seen to have a container."""
+        return {begin for begin in containers if (place := self._place(begin)) is None or not self.seen[place]}
+
+    def see(self, containers: set[int]) -> None:
+        """The file has containers at these bytes."""
+        for begin in containers:
+            if (place := self._place(begin)) is not None:
+                self.seen[place] = 1
+
+    def effort(self, reference: int, start: int, end: int | None) -> int:
+        """How many slices :meth:`overlapping` looks at, for the same region."""
+        several, own = self.slices.get(SEVERAL), self.slices.get(reference)
+        return (len(several.starts) if several else 0) + (len(own.among(start, end)) if own else 0)
 
     def overlapping(self, reference: int, start: int, end: int | None) -> set[int]:
         """Bytes at which the containers begin that may hold records of a region (0-based, half-open)."""
@@ -62,6 +83,10 @@ class ContainerIndex:
         found = set(several.containers) if several else set()
         own = self.slices.get(reference)
         return found | own.overlapping(start, end) if own else found
+
+    def _place(self, container: int) -> int | None:
+        place = bisect_left(self.containers, container)
+        return place if place < len(self.containers) and self.containers[place] == container else None
 
     def unplaced(self) -> set[int]:
         """Bytes at which the containers begin that may hold unplaced reads."""
@@ -92,7 +117,7 @@ def parse_crai(data: bytes) -> ContainerIndex:
         entries.setdefault(reference, []).append((first, first + max(bases, 1), container))
     containers = array("q", sorted({entry[2] for found in entries.values() for entry in found}))
     slices = {reference: _slices(sorted(found)) for reference, found in entries.items()}
-    return ContainerIndex(slices, containers, len(text))
+    return ContainerIndex(slices, containers, len(text), bytearray(len(containers)))
 
 
 def _entry(line: bytes, number: int) -> tuple[int, int, int, int]:

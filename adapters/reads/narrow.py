@@ -53,9 +53,15 @@ def bam_reaching(data: Data, at: int, end: int, reference: int, base: int) -> tu
             cigar = at + 36 + name
             if position < base and cigar + 4 * operations > len(data):
                 break  # it goes on in the next block
-            if position >= base or _span(data, cigar, operations) > base - position:
+            if position >= base:
                 return before, at, True
-        before, at = at, _after(at, size + 4, 36)
+            # A read of one operation spans no more than that: most are passed over without a closer look.
+            brief = operations == 1 and int.from_bytes(data[cigar : cigar + 4], "little") >> 4 <= base - position
+            if not brief and _span(data, cigar, operations) > base - position:
+                return before, at, True
+        if size < 32:
+            raise _misled()
+        before, at = at, at + size + 4
     return before, at, False
 
 
@@ -66,7 +72,9 @@ def bam_beginning(data: Data, at: int, end: int, reference: int, base: int) -> t
         size, found, position = unpack(data, at)
         if position >= base or found != reference:
             return before, at, True
-        before, at = at, _after(at, size + 4, 36)
+        if size < 32:
+            raise _misled()
+        before, at = at, at + size + 4
     return before, at, False
 
 
@@ -77,7 +85,9 @@ def bcf_reaching(data: Data, at: int, end: int, reference: int, base: int) -> tu
         shared, individual, found, position, length = unpack(data, at)
         if found == reference and position + max(1, length) > base:
             return before, at, True
-        before, at = at, _after(at, shared + individual + 8, 32)
+        if shared + individual < 24:
+            raise _misled()
+        before, at = at, at + shared + individual + 8
     return before, at, False
 
 
@@ -88,7 +98,9 @@ def bcf_beginning(data: Data, at: int, end: int, reference: int, base: int) -> t
         shared, individual, found, position, _ = unpack(data, at)
         if position >= base or found != reference:
             return before, at, True
-        before, at = at, _after(at, shared + individual + 8, 32)
+        if shared + individual < 24:
+            raise _misled()
+        before, at = at, at + shared + individual + 8
     return before, at, False
 
 
@@ -107,10 +119,8 @@ def _span(data: Data, cigar: int, operations: int) -> int:
     return max(1, sum(code >> 4 for code in codes if code & 15 in CONSUMING))
 
 
-def _after(at: int, size: int, least: int) -> int:
-    if size < least:
-        raise DamagedIndex("the index does not belong to the file: no record begins where it says")
-    return at + size
+def _misled() -> DamagedIndex:
+    return DamagedIndex("the index does not belong to the file: no record begins where it says")
 
 
 def narrowed_begin(blocks: Blocks, chunk: Chunk, shape: Shape, reference: int, start: int, likely: int) -> int:

@@ -15,7 +15,7 @@ from adapters.reads.belonging import check_containers, check_records
 from adapters.reads.binning import BinnedIndex
 from adapters.reads.blocks import cut
 from adapters.reads.cache import Cache
-from adapters.reads.containers import containers
+from adapters.reads.containers import containers, spans, unchecked
 from adapters.reads.crai import ContainerIndex, parse_crai
 from adapters.reads.errors import DamagedFile, DamagedIndex, MissingIndex, StaleIndex, UnknownReference
 from adapters.reads.header import Header
@@ -42,10 +42,16 @@ class Stored:
 
 @dataclass(frozen=True)
 class Layout:
-    """A header that was read, and the parts of the file it takes."""
+    """A header that was read, and the parts of the file it takes.
+
+    :param end: byte at which the data end.
+    :param marker: what ends a file of this format.
+    """
 
     header: Header
     parts: tuple[Part, ...]
+    end: int
+    marker: bytes
 
     @property
     def weight(self) -> int:
@@ -54,6 +60,8 @@ class Layout:
 
 
 Index = BinnedIndex | ContainerIndex
+ALWAYS_WHOLE = (Format.CRAM,)  # its containers have no edges to read
+AT_ONCE = 1000  # slices of a CRAM that are looked at for an answer at once
 
 
 class Slicer:
@@ -77,8 +85,8 @@ class Slicer:
 
         :raises DamagedFile: if the file is not of ``format`` or its header is cut off.
         """
-        _, marker = _end(format, file.source)
-        return joined([*self._layout(format, file).parts, Inline(marker, "header")])
+        layout = self._layout(format, file)
+        return joined([*layout.parts, Inline(layout.marker, "header")])
 
     def slice(self, format: Format, file: Stored, index: Stored | None, regions: Sequence[Region]) -> list[Part]:
         """The header and the records that overlap any of the regions.
@@ -93,26 +101,42 @@ class Slicer:
         if index is None:
             self._known(format, layout.header, regions)
             raise MissingIndex(f"the {format} file has no index: only the whole file or its header can be had")
-        if file.modified and index.modified and index.modified < file.modified:
-            raise StaleIndex(f"the index is of {index.modified:%FT%TZ}, its file is newer, of {file.modified:%FT%TZ}")
-        end, marker = _end(format, file.source)
-        parsed = self._index(format, file, layout.header, index, end)
+        _fresh(file, index)
+        parsed = self._index(format, file, layout, index)
         if isinstance(parsed, ContainerIndex):
-            body = containers(file.source, layout.header, parsed, regions, end)
+            body = containers(file.source, layout.header, parsed, regions, layout.end)
         else:
-            body = records(format, file.source, layout.header, parsed, regions, end)
-        return joined([*layout.parts, *body, Inline(marker, "body")])
+            body = records(format, file.source, layout.header, parsed, regions, layout.end)
+        return joined([*layout.parts, *body, Inline(layout.marker, "body")])
+
+    def at_once(self, format: Format, file: Stored, index: Stored, region: Region) -> list[Part] | None:
+        """What :meth:`slice` gives, if that needs no more than a moment and what is kept; else None.
+
+        Only of formats that are :data:`ALWAYS_WHOLE` is that ever known.
+        """
+        layout = self._layouts.known((format, file.identity))
+        parsed = self._indexes.known((format, file.identity, index.identity))
+        if layout is None or not isinstance(parsed, ContainerIndex):
+            return None
+        number = layout.header.references.get(region.reference)
+        if number is None or parsed.effort(number, region.start, region.stop) > AT_ONCE:
+            return None
+        _fresh(file, index)
+        body = spans(layout.header, parsed, [region], layout.end)
+        if unchecked(body, parsed, layout.end):
+            return None
+        return joined([*layout.parts, *body, Inline(layout.marker, "body")])
 
     def _layout(self, format: Format, file: Stored) -> Layout:
         return self._layouts.get((format, file.identity), lambda: _layout(format, file.source))
 
-    def _index(self, format: Format, file: Stored, header: Header, index: Stored, end: int) -> Index:
+    def _index(self, format: Format, file: Stored, layout: Layout, index: Stored) -> Index:
         def make() -> Index:
             parsed = _read_index(format, index.source)
             if isinstance(parsed, ContainerIndex):
-                check_containers(file.source, header, parsed, end)
+                check_containers(file.source, layout.header, parsed, layout.end)
             else:
-                check_records(format, file.source, header, parsed, end)
+                check_records(format, file.source, layout.header, parsed, layout.end)
             return parsed
 
         return self._indexes.get((format, file.identity, index.identity), make)
@@ -121,6 +145,11 @@ class Slicer:
         for region in regions:
             if region.reference not in header.references and not (region.unplaced and format in ALIGNMENTS):
                 raise UnknownReference(region.reference)
+
+
+def _fresh(file: Stored, index: Stored) -> None:
+    if file.modified and index.modified and index.modified < file.modified:
+        raise StaleIndex(f"the index is of {index.modified:%FT%TZ}, its file is newer, of {file.modified:%FT%TZ}")
 
 
 def _end(format: Format, source: ByteSource) -> tuple[int, bytes]:
@@ -141,10 +170,11 @@ READERS = {
 
 def _layout(format: Format, source: ByteSource) -> Layout:
     header = READERS[format](source)
+    end, marker = _end(format, source)
     if format is Format.CRAM:
-        return Layout(header, (Span(0, header.end, "header"),))
+        return Layout(header, (Span(0, header.end, "header"),), end, marker)
     parts = cut(Blocks(source), (0, header.end), source.size, "header", lambda _data, _at: True)
-    return Layout(header, tuple(joined(parts)))
+    return Layout(header, tuple(joined(parts)), end, marker)
 
 
 def _read_index(format: Format, source: ByteSource) -> Index:

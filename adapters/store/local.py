@@ -7,10 +7,11 @@ import errno
 import os
 import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from adapters.store.mounts import all_local
 from adapters.store.protocol import (
     PIECE,
     ChangedObject,
@@ -31,21 +32,23 @@ class LocalStore:
     """Files under ``root``. Symbolic links are followed as long as they stay inside the root.
 
     ``list`` names files and links to files, and does not descend into linked folders (they may form circles).
+    ``prompt`` says whether looking at a file never waits for a network: such a look needs no thread of its own.
     """
 
     def __init__(self, name: str, root: Path) -> None:
         self.name = name
         self.root = root.resolve()
+        self.prompt = all_local(self.root)
         self._inside_root = f"{self.root}/".replace("//", "/")
 
     def head(self, key: str) -> Stat:
         """See :class:`~adapters.store.protocol.ArchiveStore`."""
         return self.found(key)[1]
 
-    def found(self, key: str) -> tuple[Path, Stat]:
-        """The resolved file behind ``key`` and what is known of it; raises as :meth:`head` does."""
-        path = self.path(key)
-        return path, _stat(self._status(key, path))
+    def found(self, key: str) -> tuple[str, Stat]:
+        """The resolved file behind ``key``, as a path below the root, and what is known of it; raises as ``head``."""
+        path = self._resolved(key)
+        return path[len(self._inside_root) :], _stat(self._status(key, path))
 
     def read(self, key: str, offset: int, length: int) -> bytes:
         """See :class:`~adapters.store.protocol.ArchiveStore`."""
@@ -55,7 +58,8 @@ class LocalStore:
 
     def open(self, key: str) -> OpenFile:
         """See :class:`~adapters.store.protocol.ArchiveStore`."""
-        return OpenFile(self._open(key))
+        path = self._resolved(key)
+        return OpenFile(_stat(self._status(key, path)), lambda: self._opened(key, path))
 
     def stream(self, key: str, offset: int = 0, length: int | None = None, chunk: int = PIECE) -> Iterator[bytes]:
         """See :class:`~adapters.store.protocol.ArchiveStore`; the open file keeps its content if it is replaced."""
@@ -72,16 +76,19 @@ class LocalStore:
 
         :raises KeyOutsideRoot: if it is not under the root.
         """
+        return Path(self._resolved(key))
+
+    def _resolved(self, key: str) -> str:
         plain = f"{self._inside_root}{checked_key(key)}"
         if not self._linked(plain):
-            return Path(plain)
+            return plain
         try:
             resolved = os.path.realpath(plain)
         except OSError as error:  # a name too long for the file system
             raise NoSuchObject(f"store {self.name!r} cannot resolve {key!r}: {error}") from error
         if not resolved.startswith(self._inside_root):
             raise KeyOutsideRoot(f"key {key!r} leads out of the root of store {self.name!r}")
-        return Path(resolved)
+        return resolved
 
     def _linked(self, path: str) -> bool:
         """Whether a symbolic link may be on the way from the root, itself resolved, to ``path``."""
@@ -140,9 +147,9 @@ class LocalStore:
         resolved = Path(os.path.realpath(entry.path))  # unlike Path.resolve, does not raise on a circle
         return resolved.is_file() and resolved.is_relative_to(self.root)
 
-    def _status(self, key: str, path: Path) -> os.stat_result:
+    def _status(self, key: str, path: str) -> os.stat_result:
         try:
-            status = path.stat()
+            status = os.stat(path)  # noqa: PTH116 - making a Path takes longer than the look
         except OSError as error:
             if error.errno in ABSENT:
                 raise NoSuchObject(f"store {self.name!r} holds no file {key!r}") from error
@@ -152,10 +159,13 @@ class LocalStore:
         return status
 
     def _open(self, key: str) -> BinaryIO:
-        path = self.path(key)
+        path = self._resolved(key)
         self._status(key, path)  # before opening: a pipe would block
+        return self._opened(key, path)
+
+    def _opened(self, key: str, path: str) -> BinaryIO:
         try:
-            return path.open("rb", buffering=0)
+            return open(path, "rb", buffering=0, opener=_unlinked)
         except FileNotFoundError as error:
             raise NoSuchObject(f"store {self.name!r} holds no file {key!r}") from error
         except OSError as error:
@@ -174,20 +184,42 @@ class LocalStore:
 
 
 class OpenFile:
-    """See :class:`~adapters.store.protocol.Opened`; an open file keeps its content if another takes its name."""
+    """See :class:`~adapters.store.protocol.Opened`. Many that are looked at are never read: it is opened when it is.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.stat = _stat(os.fstat(file.fileno()))
+    From then on it keeps its content if another file takes its name.
+
+    :param stat: what was seen of the file.
+    :param opening: opens what has its name now.
+    """
+
+    def __init__(self, stat: Stat, opening: Callable[[], BinaryIO]) -> None:
+        self.stat = stat
+        self._opening = opening
+        self._file: BinaryIO | None = None
 
     def read(self, offset: int, length: int) -> bytes:
         """See :class:`~adapters.store.protocol.Opened`."""
         checked_range(offset, length)
+        if self._file is None:
+            self._file = self._opened()
         return _full_read(self._file.fileno(), offset, length)
 
     def close(self) -> None:
         """See :class:`~adapters.store.protocol.Opened`."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+
+    def _opened(self) -> BinaryIO:
+        file = self._opening()
+        if _stat(os.fstat(file.fileno())) != self.stat:
+            file.close()
+            raise ChangedObject("the file was replaced before it was read")
+        return file
+
+
+def _unlinked(path: str, flags: int) -> int:
+    """Opens what was found to be a regular file, should it have become a link or a pipe since."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _stat(status: os.stat_result) -> Stat:

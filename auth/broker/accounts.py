@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from auth.broker import attempts
 from auth.broker.settings import PasswordSettings
 from auth.broker.tables import Account, FederatedIdentity
-from auth.tables import writing
+from auth.database import writing
 
 
 class AccountError(ValueError):

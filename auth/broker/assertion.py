@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from auth import jose, strictjson
 from auth.broker.clients import Client
 from auth.broker.tables import SeenAssertion
+from auth.database import writing
 from auth.errors import InvalidToken
 from auth.keyset import KeySet
-from auth.tables import writing
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from auth.broker.tables import Attempts
-from auth.tables import writing
+from auth.database import writing
 
 
 def blocked(engine: Engine, key: str, now: int) -> bool:

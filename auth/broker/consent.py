@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from auth.broker.tables import Consent
-from auth.tables import writing
+from auth.database import writing
 
 
 class Consents:

@@ -20,7 +20,7 @@ from auth.broker.clients import ALL_METHODS
 from auth.broker.grants import Issuing
 from auth.broker.tables import Account, DeviceCode, Family, digest
 from auth.broker.tokens import Tokens
-from auth.tables import writing
+from auth.database import writing
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 SLOW_DOWN = 5  # seconds added to the interval each time (RFC 8628 3.5)

@@ -13,7 +13,7 @@ from auth.broker import accounts
 from auth.broker.clients import ALL_METHODS, Client
 from auth.broker.tables import Account, AuthorizationCode, Family, digest
 from auth.broker.tokens import Standing
-from auth.tables import writing
+from auth.database import writing
 
 
 class Issuing:

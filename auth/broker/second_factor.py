@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from auth.broker import attempts
 from auth.broker.settings import PasswordSettings
 from auth.broker.tables import SecondFactor
+from auth.database import writing
 from auth.sealing import Seal
-from auth.tables import writing
 
 STEP = 30  # seconds of one code
 DIGITS = 6

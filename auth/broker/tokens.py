@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from auth import jose
 from auth.broker.settings import BrokerSettings
 from auth.broker.tables import AccessToken, Account, Consent, Family, RefreshToken, digest
+from auth.database import writing
 from auth.errors import InvalidToken
 from auth.keys import KeyRing
-from auth.tables import writing
 
 TYPE = "at+jwt"
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
 
 import anyio.to_thread
 from sqlalchemy import Engine
@@ -27,7 +26,7 @@ from node.beacon.profile import Profile
 from node.beacon.question import VARIANT, Members, Question, Search
 from node.beacon.request import Request, from_get, from_post
 from web.errors import Failure
-from web.request import header, query_string
+from web.request import header, parameters
 
 Body = dict[str, Any]
 REQUEST_ACCESS = {"id": "CUSTOM:request-access", "label": "Request access to the records of this data set"}
@@ -102,11 +101,7 @@ class Answering:
         for kind in (entry_type, *(() if where.within is None else (where.within[0],))):
             self._require(kind)
         default = self._profile.default_granularity
-        request = (
-            from_get(parse_qsl(query_string(), keep_blank_values=True), default)
-            if body is None
-            else from_post(body, default)
-        )
+        request = from_get(parameters(), default) if body is None else from_post(body, default)
         if request.test_mode:
             return self._virtual(entry_type, request)
         self._require_narrowed(entry_type, request, where)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pyroaring import BitMap
@@ -53,8 +54,11 @@ class Meeting:
         self._today = today
         self._clock = clock
 
-    def debit(self, clauses: Sequence[Mapping[str, Any]], caller: Caller, *, numbers: bool) -> None:
+    def debit(self, clauses: Sequence[Mapping[str, Any]], caller: Caller, *, numbers: bool, whole: str = "") -> None:
         """Pay for a question of several clauses, before anybody is looked at (``federation.side.Debit``).
+
+        A part of a joined question is another question with another ``whole``: the same carriers, narrowed down by
+        other conditions at the other member.
 
         :raises Failure: 400 for a clause without meaning; 401 for an anonymous caller where genotypes of several
             clauses are asked for, which only a budget may tell; 403 where the budget does not suffice.
@@ -72,7 +76,7 @@ class Meeting:
         access = decide(self._policy, self._floor, caller, datasets, of_genotypes[0], int(self._clock()))
         alleles = tuple(question.variant for question in of_genotypes if question.variant is not None)
         words = " ".join(sorted(repr(question) for question in questions))
-        asked = Asked(alleles, True, f"join {words}", numbers)
+        asked = Asked(alleles, True, f"join {whole} {words}", numbers)
 
         def require(access: Access, members: Members) -> None:
             for question in questions:
@@ -109,7 +113,8 @@ class Meeting:
         members = self._members(datasets)
         access = decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
         if self._guard is not None:
-            access = self._guard.protected(access)
+            # What joined questions differ by is looked at by who joins them.
+            access = replace(self._guard.protected(access), apart={})
         found = access.met(self._search, self._resolved(question, access, members), members).people
         everyone = BitMap().union(*found.values())
         met = []

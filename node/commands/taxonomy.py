@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node.commands.process import fail
+from node.commands.failure import fail
 
 if TYPE_CHECKING:
     from adapters.qc.taxonomy.lineages import Dump

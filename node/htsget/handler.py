@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
-from typing import Any, Protocol
-from urllib.parse import parse_qsl, quote
+from typing import Any
+from urllib.parse import quote
 
 import orjson
 import structlog
@@ -20,7 +19,7 @@ from adapters.catalog.catalog import FileRecord
 from adapters.catalog.single import Single
 from adapters.reads.errors import MissingIndex, SliceError, StaleIndex, UnknownReference
 from adapters.reads.parts import Inline, Part
-from adapters.reads.slices import Slicer, Stored
+from adapters.reads.slices import ALWAYS_WHOLE, Slicer, Stored
 from adapters.store.protocol import ChangedObject, NoSuchObject
 from adapters.store.source import ByteSource
 from auth.caller import Caller
@@ -28,7 +27,7 @@ from auth.clearinghouse import Clearinghouse
 from auth.policy import DatasetRule, Decision, Policy
 from node.htsget.query import FORMATS, Datatype, Query, from_body, from_parameters, invalid
 from web.errors import Failure
-from web.request import header, query_string
+from web.request import header, parameters
 
 VERSION = "1.3.0"
 MEDIA_TYPE = f"application/vnd.ga4gh.htsget.v{VERSION}+json"
@@ -38,22 +37,9 @@ RETRY_SECONDS = 3600
 THREADS = 4  # that cut slices at once
 
 Body = dict[str, Any]
+ByteUrl = Callable[[int, int], str]
+Cut = Callable[[Stored, Stored | None, Query], list[Part] | None]
 log = structlog.get_logger(__name__)
-
-
-class ByteUrl(Protocol):
-    """Makes a signed, expiring URL of bytes ``first`` to ``last`` (0-based, inclusive) of a file; None: its ends."""
-
-    def __call__(
-        self,
-        file: FileRecord,
-        caller: Caller,
-        decision: Decision,
-        etag: str | None,
-        first: int | None,
-        last: int | None,
-    ) -> str:
-        """The URL; it lives no longer than the decision, and no longer than the content that ``etag`` names."""
 
 
 class Htsget:
@@ -61,7 +47,10 @@ class Htsget:
 
     :param files: reads the file of an id.
     :param open_source: random access to a file of the archive.
-    :param byte_url: signs the URLs of a ticket; nothing else is needed to fetch them (HTS-44).
+    :param prompt: whether ``open_source`` of a file waits for no network.
+    :param byte_urls: signs the URLs of a ticket: of (file, caller, decision, entity tag) a function from the first and
+        the last byte (0-based, inclusive) to a URL. Nothing else is needed to fetch them (HTS-44); none lives longer
+        than the decision, and than the content that the tag names.
     :param service: service-info document of this member, given artifact, standard_version and extra.
     """
 
@@ -73,7 +62,8 @@ class Htsget:
         clearinghouse: Clearinghouse,
         slicer: Slicer,
         open_source: Callable[[FileRecord], ByteSource],
-        byte_url: ByteUrl,
+        prompt: Callable[[FileRecord], bool],
+        byte_urls: Callable[[FileRecord, Caller, Decision, str | None], ByteUrl],
         public_url: str,
         service: Callable[..., Body],
     ) -> None:
@@ -82,7 +72,8 @@ class Htsget:
         self._clearinghouse = clearinghouse
         self._slicer = slicer
         self._open_source = open_source
-        self._byte_url = byte_url
+        self._prompt = prompt
+        self._byte_urls = byte_urls
         self._public_url = public_url
         self._service = service
         self._threads = ThreadPoolExecutor(THREADS, "slices")
@@ -97,19 +88,19 @@ class Htsget:
 
     async def get_reads(self, id: str) -> ConnexionResponse:
         """Ticket for the reads of a file, or for those of one region."""
-        return await self._answer("reads", id, from_parameters("reads", _parameters()))
+        return await self._answer("reads", id, from_parameters("reads", parameters()))
 
     async def post_reads(self, id: str, body: Body | None = None) -> ConnexionResponse:
         """Ticket for the reads of several regions."""
-        return await self._answer("reads", id, from_body("reads", _parameters(), body))
+        return await self._answer("reads", id, from_body("reads", parameters(), body))
 
     async def get_variants(self, id: str) -> ConnexionResponse:
         """Ticket for the variants of a file, or for those of one region."""
-        return await self._answer("variants", id, from_parameters("variants", _parameters()))
+        return await self._answer("variants", id, from_parameters("variants", parameters()))
 
     async def post_variants(self, id: str, body: Body | None = None) -> ConnexionResponse:
         """Ticket for the variants of several regions."""
-        return await self._answer("variants", id, from_body("variants", _parameters(), body))
+        return await self._answer("variants", id, from_body("variants", parameters(), body))
 
     def _service_info(self, datatype: Datatype) -> Body:
         htsget = {
@@ -125,17 +116,32 @@ class Htsget:
         caller = await self._clearinghouse.bearer(header(b"authorization"))
         file = await self._existing(datatype, id)
         index = await self._files.file(file.index) if file.index and query.regions else None
-        loop = asyncio.get_running_loop()
-        body = await loop.run_in_executor(self._threads, self._ticket, file, index, query, caller)
+        ticket = self._at_once(file, index, query, caller)
+        if ticket is None:
+            loop = asyncio.get_running_loop()
+            ticket = await loop.run_in_executor(self._threads, self._ticket, file, index, query, caller, self._parts)
         return ConnexionResponse(
-            body=body,
+            body=ticket,
             mimetype=MEDIA_TYPE,
             content_type=f"{MEDIA_TYPE}; charset=utf-8",
             headers={"Cache-Control": "private, no-store"},
         )
 
-    def _ticket(self, file: FileRecord, index: FileRecord | None, query: Query, caller: Caller) -> bytes:
-        """The ticket as JSON; decides, reads index and edges: to be called from a thread."""
+    def _at_once(self, file: FileRecord, index: FileRecord | None, query: Query, caller: Caller) -> bytes | None:
+        """The ticket, where it takes less than to wake a thread: nobody's grants are asked, nothing is read."""
+        if file.format not in ALWAYS_WHOLE or index is None:
+            return None
+        if not (self._policy.settled(_rule(file)) and self._prompt(file) and self._prompt(index)):
+            return None
+        return self._ticket(file, index, query, caller, self._known_parts)
+
+    def _ticket(
+        self, file: FileRecord, index: FileRecord | None, query: Query, caller: Caller, cut: Cut
+    ) -> bytes | None:
+        """The ticket as JSON, with the parts that ``cut`` finds; None if it finds none.
+
+        Asks for grants and looks at the archive: to be called from a thread, unless neither takes any time.
+        """
         decision = self._allowed(caller, file)
         if query.format != file.format:
             message = f"{file.id} is held as {file.format} and not converted: ask for format={file.format}"
@@ -144,8 +150,10 @@ class Htsget:
             raise Failure(
                 503, f"{file.id} comes from tape: ask again later", headers={"Retry-After": f"{RETRY_SECONDS}"}
             )
-        etag, parts = self._sliced(file, index, query)
-        urls = self._urls(parts, partial(self._byte_url, file, caller, decision, etag))
+        etag, parts = self._sliced(file, index, query, cut)
+        if parts is None:
+            return None
+        urls = self._urls(parts, self._byte_urls(file, caller, decision, etag))
         return orjson.dumps({"htsget": {"format": query.format, "urls": urls}})
 
     async def _existing(self, datatype: Datatype, id: str) -> FileRecord:
@@ -159,12 +167,10 @@ class Htsget:
 
     def _allowed(self, caller: Caller, file: FileRecord) -> Decision:
         """The decision that lets the caller have the file; 401 and 403 say where access is asked for."""
-        dataset = file.dataset
-        rule = DatasetRule(dataset.accession, dataset.tier, dataset.records, dataset.dac)
-        decision = self._policy.fetch(caller, rule, int(time.time()))
+        decision = self._policy.fetch(caller, _rule(file), int(time.time()))
         if decision.allowed:
             return decision
-        where = f"access is requested at {self._public_url}/datasets/{quote(dataset.accession)}"
+        where = f"access is requested at {self._public_url}/datasets/{quote(file.dataset.accession)}"
         if decision.authenticate:
             message = f"{file.id} needs a bearer token; {where}"
             raise Failure(
@@ -172,14 +178,16 @@ class Htsget:
             )
         raise Failure(403, f"{file.id} is not granted to you ({decision.reason}); {where}", kind="PermissionDenied")
 
-    def _sliced(self, file: FileRecord, index: FileRecord | None, query: Query) -> tuple[str, list[Part]]:
+    def _sliced(
+        self, file: FileRecord, index: FileRecord | None, query: Query, cut: Cut
+    ) -> tuple[str, list[Part] | None]:
         """What the store calls the content, and the parts of it that answer the question."""
         try:
             with ExitStack() as opened:
                 source = opened.enter_context(self._open_source(file))
                 stored = _stored(file, source)
                 beside = _stored(index, opened.enter_context(self._open_source(index))) if index else None
-                return source.etag, self._parts(stored, beside, query)
+                return source.etag, cut(stored, beside, query)
         except UnknownReference as error:
             raise Failure(404, f"{file.id}: {error}", kind="NotFound") from error
         except MissingIndex as error:
@@ -202,7 +210,13 @@ class Htsget:
             return self._slicer.whole(query.format, stored)
         return self._slicer.slice(query.format, stored, index, query.regions)
 
-    def _urls(self, parts: Sequence[Part], url: Callable[[int, int], str]) -> list[Body]:
+    def _known_parts(self, stored: Stored, index: Stored | None, query: Query) -> list[Part] | None:
+        """The same parts, if they are known without reading."""
+        if index is None or query.regions is None or len(query.regions) != 1:
+            return None
+        return self._slicer.at_once(query.format, stored, index, query.regions[0])
+
+    def _urls(self, parts: Sequence[Part], url: ByteUrl) -> list[Body]:
         """The items of ``urls``; they have a class only if each has one (HTS-41)."""
         classed = all(part.section for part in parts)
         urls: list[Body] = []
@@ -214,6 +228,11 @@ class Htsget:
             for first, last in _ranges(part.start, part.end):
                 urls.append({"url": url(first, last), **shown})
         return urls
+
+
+def _rule(file: FileRecord) -> DatasetRule:
+    dataset = file.dataset
+    return DatasetRule(dataset.accession, dataset.tier, dataset.records, dataset.dac)
 
 
 def _stored(file: FileRecord, source: ByteSource) -> Stored:
@@ -228,8 +247,3 @@ def _ranges(start: int, end: int) -> Iterable[tuple[int, int]]:
     """Inclusive ranges of at most ``LARGEST_URL`` bytes."""
     for first in range(start, end, LARGEST_URL):
         yield first, min(first + LARGEST_URL, end) - 1
-
-
-def _parameters() -> list[tuple[str, str]]:
-    """Names and values of the URL's query in their order, repeated and unknown ones too."""
-    return parse_qsl(query_string(), keep_blank_values=True)

@@ -10,6 +10,7 @@ from joserfc.jwk import RSAKey
 from sqlalchemy import Engine, event
 
 from adapters.catalog.engine import connect
+from auth.keys import Base as KeyBase
 from auth.keyset import SigningKey
 from auth.tables import Base
 from auth.trust import Broker, Trust, TrustEntry, jku, own
@@ -47,10 +48,16 @@ def clock() -> Clock:
     return Clock()
 
 
+def tables(engine: Engine) -> None:
+    """Make the tables of ``auth`` that a member has."""
+    for base in (KeyBase, Base):
+        base.metadata.create_all(engine)
+
+
 @pytest.fixture
 def auth_engine(engine: Engine) -> Engine:
     """Both kinds of database with the tables of ``auth``."""
-    Base.metadata.create_all(engine)
+    tables(engine)
     return engine
 
 
@@ -65,6 +72,6 @@ def quick(path: Path) -> Engine:
 def small_engine(tmp_path: Path) -> Iterator[Engine]:
     """SQLite with the tables of ``auth``, for what does not depend on the database."""
     opened = quick(tmp_path / "auth.db")
-    Base.metadata.create_all(opened)
+    tables(opened)
     yield opened
     opened.dispose()

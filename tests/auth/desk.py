@@ -13,10 +13,11 @@ from auth.access_request import View
 from auth.caller import Caller
 from auth.committees import register_committee
 from auth.dac import DAY, Dac
+from auth.database import writing
 from auth.errors import AuthError
 from auth.keys import KeyRing
 from auth.policy import DatasetRule
-from auth.tables import Attachment, Base, Grant, writing
+from auth.tables import Attachment, Base, Grant
 from auth.visas import VisaIssuer
 from tests.auth.world import BROKER, MEMBER, NOW, Clock, person
 

@@ -15,7 +15,8 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from auth import anchors, audit
-from auth.tables import AuditEvent, AuditHead, writing
+from auth.database import writing
+from auth.tables import AuditEvent, AuditHead
 from tests.auth.world import NOW
 
 EVENTS = 12
@@ -188,7 +189,8 @@ def forged(rows: list[dict[str, Any]], forgery: Forgery) -> list[dict[str, Any]]
 def test_ATTACKS_68_whatever_is_done_to_the_rows_is_found(chain: Engine, forgery: Forgery) -> None:
     """Any number of edits, deletions, insertions and swaps, even with all digests and the head made to fit.
 
-    Left out is what no chain can tell from a true event: one more, well made, after the last anchor.
+    Left out is what no chain can tell from a true event: one more, well made, after the last anchor. Without an
+    anchor that goes for the newest event too, and for a cut end.
     """
     with Session(chain) as session:
         rows = [dict(row._mapping) for row in session.execute(select(AuditEvent.__table__).order_by("sequence"))]
@@ -200,10 +202,12 @@ def test_ATTACKS_68_whatever_is_done_to_the_rows_is_found(chain: Engine, forgery
     assume(made == rows or made[:EVENTS] != rows or not forgery.new_head)
     try:
         replace(chain, made, wanted)
-        untouched = sorted(made, key=lambda row: row["sequence"]) == rows and wanted == head
+        read = sorted(made, key=lambda row: row["sequence"])
+        untouched = read == rows and wanted == head
         assert (audit.verify(chain, anchors).fault is None) == untouched
         if forgery.rehash != "chain":
-            assert (audit.verify(chain).fault is None) == untouched or made == rows[: len(made)]
+            last_remade = forgery.rehash == "each" and read[:-1] == rows[: len(read) - 1]
+            assert (audit.verify(chain).fault is None) == untouched or read == rows[: len(read)] or last_remade
     finally:
         replace(chain, rows, head)
 

@@ -197,6 +197,33 @@ def test_ATTACKS_63_a_seat_votes_once_whoever_sits_in_it(desks: Desk) -> None:
         desks.dac.command(DAVE, second.id, "approve")
 
 
+def test_ATTACKS_63_a_seat_lent_by_who_shall_have_the_data_does_not_approve(desks: Desk) -> None:
+    desks.dac.committees.delegate(DORA, "DAC1", "zed", NOW, NOW + DAY)
+    made = desks.request("submitted", DORA)
+    with pytest.raises(Forbidden, match="your seat"):
+        desks.dac.command(ZED, made.id, "approve")
+    assert desks.dac.command(DAVE, made.id, "approve").approvals == 1
+    second = desks.dac.committees.delegate(DAVE, "DAC1", "zed", NOW, NOW + DAY)
+    with pytest.raises(Conflict):
+        desks.dac.command(ZED, made.id, "approve")
+    joined = desks.request("submitted", ALICE, DORA)
+    desks.dac.committees.recall(DAVE, "DAC1", second)
+    with pytest.raises(Forbidden, match="your seat"):
+        desks.dac.command(ZED, joined.id, "approve")
+
+
+def test_ATTACKS_63_a_seat_given_by_who_shall_have_the_data_does_not_approve(desk: Desk) -> None:
+    committees = desk.dac.committees
+    made = desk.request("submitted", DORA)
+    committees.seat(DORA, "DAC1", "zed")
+    committees.delegate(ZED, "DAC1", "eve", NOW, NOW + DAY)
+    for who in (ZED, EVE):
+        with pytest.raises(Forbidden, match="your seat"):
+            desk.dac.command(who, made.id, "approve")
+    assert desk.dac.command(ZED, desk.request("submitted").id, "approve").state == "approved"
+    assert desk.dac.command(DAVE, made.id, "approve").state == "approved"
+
+
 def test_ATTACKS_63_a_delegate_is_bound_like_a_member(desk: Desk) -> None:
     """Nothing for oneself, no lending on, nothing once the owner of the seat has left or calls it back."""
     committees = desk.dac.committees

@@ -19,11 +19,11 @@ from auth.access_request import COMMANDS, STATES
 from auth.caller import ANONYMOUS, Caller
 from auth.committees import register_committee
 from auth.dac import DAY
+from auth.database import writing
 from auth.errors import AuthError, Conflict, Forbidden, NotFound, Unauthenticated
 from auth.tables import (
     Attachment,
     AuditEvent,
-    Base,
     CoMember,
     Comment,
     Delegation,
@@ -31,9 +31,8 @@ from auth.tables import (
     Link,
     OutboxMail,
     Vote,
-    writing,
 )
-from tests.auth.conftest import quick
+from tests.auth.conftest import quick, tables
 from tests.auth.desk import ALICE, BOB, DAVE, DORA, EVE, MALLORY, Desk, later
 from tests.auth.world import NOW, Clock, person
 
@@ -147,7 +146,7 @@ class Stage:
 
     def _make(self, state: str) -> str:
         engine = quick(self.folder / f"{state}.db")
-        Base.metadata.create_all(engine)
+        tables(engine)
         desk = Desk(engine, Clock())
         seated = {"dora": "", "dave": "", "alice2": "", "former": "", "gone": ""}
         register_committee(engine, "DAC1", "First", seated, NOW)

@@ -15,7 +15,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from auth import outbox
-from auth.tables import OutboxMail, writing
+from auth.database import writing
+from auth.tables import OutboxMail
 from tests.auth.world import NOW, Clock
 from tests.support import free_port
 

@@ -9,9 +9,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from auth import jose
-from auth.keys import ANNOUNCE, OVERLAP, KeyRing
+from auth.keys import ANNOUNCE, OVERLAP, Key, KeyRing
 from auth.sealing import Seal, SealBroken
-from auth.tables import Key
 from tests.auth.world import NOW, Clock
 
 SECRET, OTHER = bytes(range(32)), bytes(32)

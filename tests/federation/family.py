@@ -26,6 +26,7 @@ from auth.client_assertion import TYPE, Assertions
 from auth.errors import AuthError, InvalidToken
 from auth.http import JsonGet
 from auth.jwks import Jwks
+from auth.keys import Base as KeyBase
 from auth.keys import KeyRing
 from auth.policy import DatasetRule, Floor, Policy, PublicGranularity
 from auth.tables import Base as AuthBase
@@ -71,6 +72,7 @@ class MemberData:
     terms: Sequence[str] = ()
     datasets: Sequence[DatasetRule] = ()
     floor: Floor = NO_FLOOR
+    apart: int = 1
     public: PublicGranularity = PUBLIC
     partners: Mapping[str, bytes] = field(default_factory=dict)
     routes: Sequence[Route] = ()
@@ -89,7 +91,7 @@ class MemberData:
                 found.append((person.accession, person.link, sorted(sets)))
         return found
 
-    def debit(self, clauses: Sequence[Clause], caller: Caller, *, numbers: bool) -> None:
+    def debit(self, clauses: Sequence[Clause], caller: Caller, *, numbers: bool, whole: str = "") -> None:
         for clause in clauses:
             if "SPENT:1" in [item["id"] for item in clause.get("filters", [])]:
                 raise Failure(403, "the budget does not pay for this")
@@ -230,6 +232,7 @@ class Recording:
 def database(folder: Path, name: str) -> Engine:
     engine = connect(f"sqlite:///{folder}/{name}.db")
     with writing(engine).begin() as connection:
+        KeyBase.metadata.create_all(connection)
         AuthBase.metadata.create_all(connection)
         FederationBase.metadata.create_all(connection)
     return engine
@@ -275,6 +278,7 @@ def make_side(url: str, data: MemberData, engine: Engine, jwks: Jwks, gateway: s
         bearer=broker.bearer(url),
         nonces=Nonces(writing(engine)),
         debit=data.debit,
+        apart=data.apart,
         requests_url=f"{url}/dac/v1/requests",
     )
 

@@ -8,6 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
+import auth.tables
 from adapters.catalog.engine import writing
 from migrations.metadata import metadata
 from migrations.schema import Kind, SchemaError, check, head, revision, upgrade, versions
@@ -22,6 +23,12 @@ def test_migrations_make_what_the_models_declare(engine: Engine, kind: Kind) -> 
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata(kind)) == []
     check(engine, kind)
+
+
+@pytest.mark.parametrize("kind", ["broker", "gateway"])
+def test_no_table_of_a_committee_stands_elsewhere(kind: Kind) -> None:
+    declared = {name for owner in metadata(kind) for name in owner.tables}
+    assert not declared & set(auth.tables.Base.metadata.tables)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,9 +15,9 @@ from auth.clearinghouse import Clearinghouse
 from auth.committees import register_committee
 from auth.dac import Dac
 from auth.policy import DatasetRule
-from auth.tables import Base
 from node.app import AUTH_FAILURES
 from node.dac.handler import DacHandler
+from tests.auth.conftest import tables
 from tests.node.family import BROKER, PUBLIC_URL, Holders
 from tests.support import running
 from web.application import Assembly, create_application
@@ -69,7 +69,7 @@ def _headers(who: str | None) -> dict[str, str]:
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     engine = connect(f"sqlite:///{tmp_path}/auth.db")
-    Base.metadata.create_all(engine)
+    tables(engine)
     register_committee(engine, "HDAC000001", "Committee", {"dora": ""}, NOW)
     register_committee(engine, "HDAC000002", "Other", {"eve": ""}, NOW)
     dac = Dac(engine, BROKER, RULES.get, PUBLIC_URL, lambda: NOW)

@@ -105,9 +105,10 @@ class Node:
         self.in_force = {GRANT}
         catalog: Any = self.files
         clearinghouse: Any = People()
+        self.store = LocalStore("local", root)
         self.data = Data(
             files=Together(catalog.files),
-            stores={"local": LocalStore("local", root)},
+            stores={"local": self.store},
             signer=Signer(b"k" * 32),
             in_force=self._standing,
             public_url=NODE,
@@ -119,7 +120,8 @@ class Node:
             clearinghouse=clearinghouse,
             slicer=Slicer(),
             open_source=lambda file: ByteSource(*self.data.place(file)),
-            byte_url=self.data.url,
+            prompt=self.data.prompt,
+            byte_urls=self.data.urls,
             public_url=NODE,
             service=self._service,
         )

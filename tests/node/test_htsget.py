@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pysam
@@ -18,7 +19,7 @@ from adapters.reads import bgzf
 from adapters.reads.parts import Span
 from node.htsget import handler
 from node.htsget.query import FORMATS, from_body, from_parameters
-from tests.adapters.reads.files import Made, make_bam, make_vcf
+from tests.adapters.reads.files import Made, make_bam, make_cram, make_vcf
 from tests.node.htsget_node import BASE, CONTROLLED, GRANT, Node, payload, url
 from tests.support import running
 from web.errors import Failure
@@ -154,6 +155,80 @@ async def test_a_file_on_tape_is_for_later(client: httpx.AsyncClient, node: Node
     answer = await client.get(url("reads", "open"))
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) > 0
+
+
+@pytest.fixture
+def cram(bam: Made, node: Node) -> Made:
+    made = make_cram(bam.path.parent, bam)
+    node.files.add_made("cram", made)
+    node.files.add_made("closed cram", made, CONTROLLED)
+    return made
+
+
+WHOLE = {"format": "CRAM", **REGION}
+
+
+async def test_a_known_slice_of_whole_containers_is_the_same_and_wakes_no_thread(
+    client: httpx.AsyncClient, node: Node, cram: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = waiting(node, monkeypatch)
+    content = [await payload(client, (await client.get(url("reads", "cram"), params=WHOLE)).json()) for _ in range(3)]
+    assert waits == ["slices"]
+    assert content[0] == content[1] == content[2]
+    assert len(content[0]) > 1000
+
+
+async def test_files_across_a_network_and_grants_are_looked_at_in_threads(
+    client: httpx.AsyncClient, node: Node, cram: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What hangs there must hold up no other request."""
+    waits = waiting(node, monkeypatch)
+    headers = {"Authorization": "Bearer granted"}
+    for _ in range(2):
+        ticket = (await client.get(url("reads", "closed cram"), params=WHOLE, headers=headers)).json()
+    block = next(part["url"] for part in ticket["htsget"]["urls"] if part["url"].startswith("https:"))
+    assert (await client.get(block)).status_code == 200
+    assert waits == ["slices", "slices", "archive"]
+    node.in_force.discard(GRANT)
+    assert kind(await client.get(url("reads", "closed cram"), params=WHOLE, headers=headers))[0] == 403
+    assert (await client.get(block)).status_code == 403
+    node.store.prompt = False
+    waits.clear()
+    for _ in range(2):
+        ticket = (await client.get(url("reads", "cram"), params=WHOLE)).json()
+    block = next(part["url"] for part in ticket["htsget"]["urls"] if part["url"].startswith("https:"))
+    assert (await client.get(block)).status_code == 200
+    assert waits == ["slices", "slices", "archive"]
+
+
+def waiting(node: Node, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Filled with the name of the threads that something is given to."""
+    waits: list[str] = []
+    for name, pool in (("slices", node.handler._threads), ("archive", node.data._threads)):
+        submit = pool.submit
+
+        def noted(*given: Any, name: str = name, submit: Any = submit) -> Any:
+            waits.append(name)
+            return submit(*given)
+
+        monkeypatch.setattr(pool, "submit", noted)
+    return waits
+
+
+async def test_a_known_slice_is_forgotten_with_its_content(client: httpx.AsyncClient, node: Node, cram: Made) -> None:
+    for _ in range(2):
+        ticket = (await client.get(url("reads", "cram"), params=WHOLE)).json()
+    blocks = [part["url"] for part in ticket["htsget"]["urls"] if part["url"].startswith("https:")]
+    index = cram.index.stat()
+    os.utime(cram.index, ns=(0, cram.path.stat().st_mtime_ns - 1_000_000))
+    assert kind(await client.get(url("reads", "cram"), params=WHOLE))[0] == 500
+    os.utime(cram.index, ns=(0, index.st_mtime_ns))
+    assert (await client.get(url("reads", "cram"), params=WHOLE)).status_code == 200
+    cram.path.write_bytes(bytes(len(cram.data)))
+    assert kind(await client.get(url("reads", "cram"), params=WHOLE))[0] == 500
+    assert {(await client.get(block)).status_code for block in blocks} == {410}
+    cram.path.unlink()
+    assert kind(await client.get(url("reads", "cram"), params=WHOLE))[0] == 500
 
 
 async def test_an_open_ticket_ends_with_its_grant_and_with_its_file(client: httpx.AsyncClient, node: Node) -> None:

@@ -21,11 +21,11 @@ from auth.jwks import Jwks
 from auth.keys import KeyRing
 from auth.keyset import KeySet, SigningKey
 from auth.policy import DatasetRule
-from auth.tables import Base
 from auth.trust import jku
 from auth.visas import VisaIssuer, read_status
 from node.app import AUTH_FAILURES
 from node.visas import Visas, jwks_route
+from tests.auth.conftest import tables
 from tests.auth.world import b64
 from tests.node.family import BROKER, PUBLIC_URL
 from tests.support import running
@@ -41,7 +41,7 @@ SUBJECT = "/visas/v1/subjects/alice"
 async def site(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A member that knows one broker, and has granted alice one data set."""
     engine = connect(f"sqlite:///{tmp_path}/auth.db")
-    Base.metadata.create_all(engine)
+    tables(engine)
     register_committee(engine, "D1", "Committee", {"dora": ""}, NOW)
     rule = DatasetRule("HRA000001", "controlled", "public", "D1")
     dac = Dac(engine, BROKER, {"HRA000001": rule}.get, PUBLIC_URL, lambda: NOW)

@@ -34,12 +34,12 @@ class Copy:
         whole = path.read_text()
         path.write_text(check.off(whole))
         try:
-            return self.run(check.tests) == FAILED
+            return self.run(check.tests)[0] == FAILED
         finally:
             path.write_text(whole)
 
-    def run(self, tests: Iterable[str]) -> int:
-        """Exit code of pytest on the copy; it stops at the first failure.
+    def run(self, tests: Iterable[str]) -> tuple[int, str]:
+        """Exit code of pytest on the copy, and the end of what it said; it stops at the first failure.
 
         :raises RuntimeError: pytest judged nothing, for instance because the copy cannot be imported.
         """
@@ -53,4 +53,4 @@ class Copy:
             raise RuntimeError(
                 f"{' '.join(tests)}: exit code {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-2000:]}"
             )
-        return done.returncode
+        return done.returncode, done.stdout[-3000:]

@@ -28,8 +28,9 @@ from auth.errors import AuthError, Conflict
 from auth.keys import KeyRing
 from auth.policy import DatasetRule
 from auth.signed import Capability, Signer
-from auth.tables import AuditEvent, Base, Grant
+from auth.tables import AuditEvent, Grant
 from auth.visas import VisaIssuer
+from tests.auth.conftest import tables
 from tests.node.drs_node import application
 from tests.node.family import BROKER, CONTENT, PUBLIC_URL, Holders, build
 from tests.support import served
@@ -75,7 +76,7 @@ def stage(engine: Engine, folder: Path) -> Iterator[Stage]:
     """The member over an empty database."""
     folder.mkdir()
     build(engine, folder)
-    Base.metadata.create_all(engine)
+    tables(engine)
     register_committee(engine, "HDAC000001", "Committee", {"dora": "", "dave": ""}, int(time.time()))
     rule = DatasetRule(DATASET, "controlled", "public", "HDAC000001")
     issuer = VisaIssuer(PUBLIC_URL, engine, KeyRing(engine))

@@ -47,7 +47,8 @@ def test_mutations_are_noticed(tmp_path: Path) -> None:
             copies.put(copy)
 
     whole = copies.get()
-    assert whole.run(sorted({test for check in CHECKS for test in check.tests})) == PASSED
+    code, said = whole.run(sorted({test for check in CHECKS for test in check.tests}))
+    assert code == PASSED, said
     copies.put(whole)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(noticed, CHECKS))

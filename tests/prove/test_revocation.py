@@ -24,12 +24,12 @@ from auth.jwks import Jwks
 from auth.keys import KeyRing, clock
 from auth.policy import DatasetRule
 from auth.status import StatusLists
-from auth.tables import Base
 from auth.trust import TrustEntry, jku
 from auth.visas import VisaIssuer
 from node.routes import AUTH_FAILURES
 from node.visas import Visas, jwks_route
 from tests.auth.broker.running import serving_asgi
+from tests.auth.conftest import tables
 from tests.support import free_port
 from web.application import Assembly, create_application
 from web.contracts import Contract
@@ -43,7 +43,7 @@ async def measured(folder: Path, grants: int, spread: float) -> list[float]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     engine = connect(f"sqlite:///{folder}/issuer.db")
-    Base.metadata.create_all(engine)
+    tables(engine)
     register_committee(engine, "D1", "Committee", {"dora": ""}, clock())
     rules = {
         f"HRA{number:06}": DatasetRule(f"HRA{number:06}", "controlled", "public", "D1") for number in range(grants)

@@ -395,7 +395,9 @@ def upgrade() -> None:
     op.create_table(
         "job",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
         sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("study", sa.String(), nullable=True),
         sa.Column("title", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("step", sa.String(), nullable=False),
@@ -415,6 +417,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_job_dataset"), "job", ["dataset"], unique=False)
+    op.create_index(op.f("ix_job_study"), "job", ["study"], unique=False)
     op.create_index("job_order", "job", ["state", "priority", "id"], unique=False)
     op.create_table(
         "arrival",
@@ -423,6 +426,7 @@ def upgrade() -> None:
         sa.Column("dataset", sa.String(), nullable=False),
         sa.Column("store", sa.String(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
+        sa.Column("instance", sa.String(), nullable=True),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("declared", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
@@ -439,6 +443,7 @@ def upgrade() -> None:
     )
     op.create_index("arrival_place", "arrival", ["store", "key"], unique=False)
     op.create_index(op.f("ix_arrival_dataset"), "arrival", ["dataset"], unique=False)
+    op.create_index(op.f("ix_arrival_instance"), "arrival", ["instance"], unique=False)
     op.create_index(op.f("ix_arrival_job"), "arrival", ["job"], unique=False)
     op.create_table(
         "job_event",
@@ -464,6 +469,14 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("store", "key"),
     )
+    op.create_table(
+        "remembered_patient",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("patient", sa.String(), nullable=False),
+        sa.Column("individual", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "patient"),
+    )
+    op.create_index(op.f("ix_remembered_patient_individual"), "remembered_patient", ["individual"], unique=False)
     op.create_table(
         "individual_term",
         sa.Column("ordinal", sa.Integer(), autoincrement=False, nullable=False),
@@ -609,6 +622,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_auth_audit_event_target"), "auth_audit_event", ["target"], unique=False)
     op.create_table(
+        "auth_appointment",
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("office", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "subject", "office"),
+    )
+    op.create_index(op.f("ix_auth_appointment_subject"), "auth_appointment", ["subject"], unique=False)
+    op.create_table(
         "auth_audit_head",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
@@ -678,6 +699,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("mail", sa.String(), nullable=False),
         sa.Column("chair", sa.Boolean(), nullable=False),
+        sa.Column("seated_by", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["committee"],
             ["auth_committee.id"],
@@ -929,6 +951,8 @@ def downgrade() -> None:
     )
     op.drop_table("auth_accepted_terms")
     op.drop_table("auth_committee")
+    op.drop_index(op.f("ix_auth_appointment_subject"), table_name="auth_appointment")
+    op.drop_table("auth_appointment")
     op.drop_table("auth_audit_head")
     op.drop_index(op.f("ix_auth_audit_event_target"), table_name="auth_audit_event")
     op.drop_table("auth_audit_event")
@@ -960,14 +984,18 @@ def downgrade() -> None:
     op.drop_table("individual_value")
     op.drop_index("individual_term_path", table_name="individual_term")
     op.drop_table("individual_term")
+    op.drop_index(op.f("ix_remembered_patient_individual"), table_name="remembered_patient")
+    op.drop_table("remembered_patient")
     op.drop_table("remembered_digest")
     op.drop_index(op.f("ix_job_event_job"), table_name="job_event")
     op.drop_table("job_event")
     op.drop_index(op.f("ix_arrival_job"), table_name="arrival")
+    op.drop_index(op.f("ix_arrival_instance"), table_name="arrival")
     op.drop_index(op.f("ix_arrival_dataset"), table_name="arrival")
     op.drop_index("arrival_place", table_name="arrival")
     op.drop_table("arrival")
     op.drop_index("job_order", table_name="job")
+    op.drop_index(op.f("ix_job_study"), table_name="job")
     op.drop_index(op.f("ix_job_dataset"), table_name="job")
     op.drop_table("job")
     op.drop_index("location_key", table_name="location")

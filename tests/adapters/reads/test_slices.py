@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.reads import bam, bgzf, cram, narrow
+from adapters.reads import bam, bgzf, cram, narrow, slices
 from adapters.reads.errors import DamagedFile, DamagedIndex, MissingIndex, UnknownReference
 from adapters.reads.parts import Inline, Span
 from adapters.reads.records import MOST_STRETCHES
@@ -240,6 +240,40 @@ def test_only_edges_are_read_and_packed(made: Callable[[str], Made]) -> None:
     slicer.slice(file.format, Stored(Counting(file.data), stored.identity), index, [Region("chr1")])
     assert len(reads) <= 4
     assert sum(reads) <= narrow.MOST_COMPRESSED + 3 * 65_536
+
+
+def test_what_is_told_at_once_is_the_slice_and_reads_nothing(file: Made) -> None:
+    rng = random.Random(str(file.path.name) + "at once")
+    stored, index = file.stored()
+
+    class Unread(Bytes):
+        def read(self, offset: int, length: int) -> bytes:
+            raise AssertionError(f"{length} bytes were read at {offset}")
+
+    unread, beside = Stored(Unread(file.data), stored.identity), Stored(Unread(b""), index.identity)
+    slicer, told = Slicer(), 0
+    assert slicer.at_once(file.format, unread, beside, Region("chr1")) is None
+    for region in [random_region(file, rng) for _ in range(40)]:
+        first = slicer.at_once(file.format, unread, beside, region)
+        wanted = slicer.slice(file.format, stored, index, [region])
+        again = slicer.at_once(file.format, unread, beside, region)
+        assert first in (None, wanted)
+        assert again == (wanted if file.format is Format.CRAM else None)
+        told += first is not None
+    assert (told > 0) == (file.format is Format.CRAM)
+    assert slicer.at_once(file.format, unread, beside, Region("nowhere")) is None
+    assert slicer.at_once(file.format, Stored(unread.source, "other"), beside, Region("chr1")) is None
+    assert slicer.at_once(file.format, unread, Stored(beside.source, "other"), Region("chr1")) is None
+
+
+def test_a_long_answer_is_none_for_at_once(made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch) -> None:
+    file = made("cram-3.0")
+    stored, index = file.stored()
+    slicer = Slicer()
+    wanted = slicer.slice(file.format, stored, index, [Region("chr1")])
+    assert slicer.at_once(file.format, stored, index, Region("chr1")) == wanted
+    monkeypatch.setattr(slices, "AT_ONCE", 0)
+    assert slicer.at_once(file.format, stored, index, Region("chr1")) is None
 
 
 def test_without_an_index_regions_are_refused_but_names_are_checked(file: Made) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.store import ArchiveStore, ChangedObject, KeyOutsideRoot, NoSuchObject, open_stores
+from adapters.store import ArchiveStore, ChangedObject, KeyOutsideRoot, NoSuchObject, StoreUnavailable, open_stores
 from tests.adapters.store.suite import StoreSuite
 
 
@@ -31,6 +31,39 @@ def test_gives_paths_and_no_urls(store: ArchiveStore, root: Path) -> None:
     store.put("a/b", io.BytesIO(b"x"))
     assert store.path("a/b") == root / "a/b"
     assert store.url("a/b", 60) is None
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_a_file_that_is_looked_at_is_opened_when_it_is_read(store: ArchiveStore, root: Path) -> None:
+    store.put("a", io.BytesIO(b"first"))
+    descriptors = open_files()
+    looked_at, read = store.open("a"), store.open("a")
+    assert open_files() == descriptors
+    assert read.read(0, 9) == b"first"
+    assert open_files() == descriptors + 1
+    store.put("a", io.BytesIO(b"other"))
+    assert read.read(0, 9) == b"first"
+    with pytest.raises(ChangedObject):
+        looked_at.read(0, 9)
+    for opened in (looked_at, read):
+        opened.close()
+    assert open_files() == descriptors
+
+
+def test_what_became_a_link_or_a_pipe_is_not_read(store: ArchiveStore, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    for become in (lambda path: path.symlink_to(tmp_path / "secret"), os.mkfifo):
+        store.put("a", io.BytesIO(b"first"))
+        opened = store.open("a")
+        (root / "a").unlink()
+        become(root / "a")
+        with pytest.raises((ChangedObject, StoreUnavailable)):
+            opened.read(0, 9)
+        opened.close()
+        (root / "a").unlink()
 
 
 def test_links_inside_the_root_are_followed_and_listed(store: ArchiveStore, root: Path) -> None:

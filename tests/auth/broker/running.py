@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import node.app
-from auth import jose, sessions
+from auth import jose, keys, sessions
 from auth import tables as auth_tables
 from auth.broker import accounts
 from auth.broker import tables as broker_tables
@@ -72,7 +72,7 @@ def serving(app: Any, port: int) -> Iterator[None]:
 
 def tables(engine: Engine) -> None:
     """Make every table that a broker or a member's pages need."""
-    for base in (auth_tables.Base, sessions.Base, broker_tables.Base):
+    for base in (keys.Base, auth_tables.Base, sessions.Base, broker_tables.Base):
         base.metadata.create_all(engine)
 
 

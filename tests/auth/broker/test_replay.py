@@ -20,10 +20,10 @@ from auth.client_assertion import Assertions
 from auth.errors import InvalidToken
 from auth.http import JsonGet
 from auth.jwks import Jwks
-from auth.tables import Base
 from auth.trust import Broker, Trust, TrustEntry
 from tests.auth.broker.running import ACCESS, ASSERTION, PASSPORT, Browser, Member, Running
 from tests.auth.broker.test_tokens import Members, exchange, for_member
+from tests.auth.conftest import tables
 
 
 @dataclass
@@ -155,7 +155,7 @@ def test_row_46_it_authenticates_nobody(sent: Sent, broker: Running, members: Me
 @pytest.fixture
 def engine_of_visas(tmp_path: Path) -> Iterator[Engine]:
     opened = connect(f"sqlite:///{tmp_path}/visas.db")
-    Base.metadata.create_all(opened)
+    tables(opened)
     yield opened
     opened.dispose()
 

@@ -19,6 +19,7 @@ from node.demo.configuration import MEMBERS, PROCESSES
 from node.demo.made.people import RARE, Person, people
 from node.demo.tour import Tour
 from tests.node.demo.conftest import RunningDemo, free_ports, gsanode_demo, wait_until
+from tests.prove.join.asking import prove
 
 HEART = {"HP:0000822", "HP:0005110", "HP:0001639", "HP:0001644", "HP:0001677", "HP:0001635", "HP:0002140"}
 RELEASED = ("HRA900001", "HRA900002")
@@ -97,6 +98,14 @@ def test_public_join_counts_as_brute_force_does(demo: RunningDemo) -> None:
     body = {"all": demo.family["tour"]["join"], "granularity": "count"}
     answer = requests.post(f"{demo.family['urls']['gateway']}/federation/v1/search", json=body, timeout=20).json()
     assert answer["count"] == both // 5 * 5
+
+
+def test_random_joined_questions_equal_the_files(demo: RunningDemo) -> None:
+    """The proof of the join at a small count; ``make prove PART=join`` asks more, of the real data."""
+    outcomes = prove(demo.family, demo.folder, 1, 25)
+    assert outcomes["controlled some"] >= 8
+    assert outcomes["anyone some"] >= 4
+    assert outcomes["anyone suppressed"] >= 2
 
 
 def test_rare_phenotype_is_below_the_floor() -> None:
