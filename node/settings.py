@@ -87,10 +87,14 @@ class TrustedGateway(Strict):
 
 
 class JoinPartner(Strict):
-    """A member whose individuals are linked with ours, and the key (hex, 32 bytes) that only the two share."""
+    """A member whose individuals are linked with ours, and the key (hex, 32 bytes) that only the two share.
+
+    ``semi_join``: it may be told which of its people are in a large side of ours, so that less has to travel.
+    """
 
     member: str
     key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    semi_join: bool = False
 
 
 class SmtpServer(Strict):
@@ -148,6 +152,42 @@ class JobSettings(Strict):
     screen: ScreenProgram | None = None
 
 
+class SealedOriginals(Strict):
+    """Originals are kept in ``folder`` as Crypt4GH files for the owner of the key behind ``recipient``."""
+
+    recipient: Path
+    folder: Path
+
+
+class ImageSettings(Strict):
+    """How images come in. ``quarantine`` is a folder for originals, on a disk that all workers share and no store has.
+
+    De-identified images go to ``store``. ``key`` (hex, 32 bytes) draws new UIDs and dates: never change it. Images are
+    loaded from the ``incoming`` folders; ``pixels`` says how closely text is looked for (nobody looks without it);
+    ``settle_seconds`` is how long a study must have been silent before it is worked on; no object may have more than
+    ``object_bytes``.
+    """
+
+    quarantine: Path
+    store: str
+    key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    incoming: tuple[Path, ...] = ()
+    pixels: Literal["fast", "thorough"] | None = None
+    originals: Literal["deleted"] | SealedOriginals = "deleted"
+    settle_seconds: float = Field(default=30, ge=0, le=3600)
+    object_bytes: int = Field(default=4 << 30, ge=1 << 10)
+
+    def agree(self, stores: dict[str, Store]) -> None:
+        """:raises ValueError: if there is no such store, or originals would lie in one."""
+        if self.store not in stores:
+            raise ValueError(f"images.store: {self.store!r} is not in stores; allowed: {', '.join(stores)}")
+        closed = [self.quarantine] + ([] if self.originals == "deleted" else [self.originals.folder])
+        roots = [store.root.resolve() for store in stores.values() if isinstance(store, LocalStore)]
+        for folder in map(Path.resolve, closed):
+            if any(folder.is_relative_to(root) or root.is_relative_to(folder) for root in roots):
+                raise ValueError(f"images: {folder} is in a store, or a store in it; originals must be apart")
+
+
 class WorkerSettings(Strict):
     """A worker of a member: it shares the member's database and stores, and nothing else. It listens nowhere."""
 
@@ -156,7 +196,14 @@ class WorkerSettings(Strict):
     database: str
     stores: dict[str, Store]
     jobs: JobSettings = JobSettings()
+    images: ImageSettings | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def _images_agree(self) -> WorkerSettings:
+        if self.images:
+            self.images.agree(self.stores)
+        return self
 
 
 class MemberSettings(ProcessSettings):
@@ -183,6 +230,13 @@ class MemberSettings(ProcessSettings):
     url_seconds: int = Field(default=900, ge=10, le=3600)
     accel: Accel | None = None
     jobs: JobSettings = JobSettings()
+    images: ImageSettings | None = None
+
+    @model_validator(mode="after")
+    def _images_agree(self) -> MemberSettings:
+        if self.images:
+            self.images.agree(self.stores)
+        return self
 
     @model_validator(mode="after")
     def _each_named_once(self) -> MemberSettings:
