@@ -48,6 +48,7 @@ from auth.status import StatusLists
 from auth.trust import Broker, Trust, TrustEntry, jku, own
 from auth.visas import VisaIssuer
 from federation.assertions import TrustedGateways
+from federation.held import Held
 from federation.nonces import Nonces
 from federation.side import Side
 from node.beacon.answering import Answering
@@ -390,6 +391,8 @@ class _Member:
             gateways=TrustedGateways(Assertions(self.engine, url, gateways, self.jwks).verify),
             bearer=self.clearinghouse.bearer,
             nonces=Nonces(writing(self.engine)),
+            held=Held(writing(self.engine)),
+            semi_join_to=frozenset(partner.member for partner in self.settings.partners if partner.semi_join),
             apart=self.guard.protections.apart(),
             requests_url=f"{url}/requests/new" if "dac" in self.profile.standards else None,
         )

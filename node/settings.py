@@ -88,10 +88,14 @@ class TrustedGateway(Strict):
 
 
 class JoinPartner(Strict):
-    """A member whose individuals are linked with ours, and the key (hex, 32 bytes) that only the two share."""
+    """A member whose individuals are linked with ours, and the key (hex, 32 bytes) that only the two share.
+
+    ``semi_join``: it may be told which of its people are in a large side of ours, so that less has to travel.
+    """
 
     member: str
     key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    semi_join: bool = False
 
 
 class SmtpServer(Strict):
