@@ -19,6 +19,8 @@ from adapters.catalog.engine import writing
 from adapters.catalog.holdings import Holdings
 from adapters.catalog.kept import Kept
 from adapters.catalog.single import single
+from adapters.images.quarantine import Quarantine
+from adapters.images.review import Reviews
 from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
@@ -36,6 +38,7 @@ from auth.http import JsonGet
 from auth.jwks import Jwks
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
+from auth.pages.guard import Guard as SignedIn
 from auth.pages.sign_in import ClientSettings, SignIn
 from auth.pages.views import CALLBACK, AccessPages
 from auth.policy import DatasetRule, Policy
@@ -72,8 +75,9 @@ from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
 from node.individuals import Individuals, rule_of
 from node.keys import key_ring
+from node.pages.review import ReviewPages
 from node.pages.views import MemberPages
-from node.reception import reception
+from node.reception import reception, record
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings, TrustedIssuer, profile
 from node.sweep import sweep
@@ -223,6 +227,9 @@ class _Member:
             client = ClientSettings(self.settings.broker.issuer, self.settings.broker.client_id, url + CALLBACK)
             sign_in = SignIn(client, self.ring)
             AccessPages(sign_in, self.dac, Published(self.catalog), self.acceptances).register(app)
+            if self.settings.images is not None:
+                reviews = Reviews(self.engine, Quarantine(self.settings.images.quarantine), record)
+                ReviewPages(reviews, self.policy, SignedIn(sign_in)).register(app)
         return app
 
     def service(self, **given: Any) -> dict[str, Any]:
