@@ -54,6 +54,10 @@ class Protections:
         """The floor that tells no more than that of any data set."""
         return strictest(self.default.floor, *self.floors().values())
 
+    def apart(self) -> int:
+        """By how many people questions must differ that are told apart at every data set."""
+        return max(self.default.apart, *(protection.apart for protection in self.of.values()), 1)
+
     def floors(self) -> Mapping[str, Floor]:
         """The floors that differ from the default one."""
         return {accession: protection.floor for accession, protection in self.of.items()}

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -18,6 +19,7 @@ from auth.errors import ExpiredCapability, InvalidCapability
 
 MAX_TOKEN = 8192
 MIN_KEY = 32
+OPENED = 1000  # tokens whose signature was verified already: a client asks for many ranges with one
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -55,6 +57,7 @@ class Signer:
         if len(key) < MIN_KEY:
             raise ValueError(f"the key of signed URLs has {len(key)} bytes; at least {MIN_KEY} are needed")
         self._key = key
+        self._opened = lru_cache(OPENED)(self._open)
 
     def sign(self, capability: Capability) -> str:
         """A URL-path-safe token for ``capability``."""
@@ -68,14 +71,13 @@ class Signer:
         :raises ExpiredCapability: its time is over.
         :raises InvalidCapability: this key did not sign it, or it was changed.
         """
-        content = self._open(token)
-        fields = orjson.loads(content)
-        capability = Capability(**{**fields, "grants": tuple(fields["grants"])})
+        capability = self._opened(token)
         if capability.expires <= now:
             raise ExpiredCapability("the URL has expired; ask for a new one")
         return capability
 
-    def _open(self, token: str) -> bytes:
+    def _open(self, token: str) -> Capability:
+        """What this key signed, expired or not."""
         if len(token) > MAX_TOKEN or not token.isascii():
             raise InvalidCapability("the URL was not signed by this node")
         try:
@@ -87,7 +89,8 @@ class Signer:
         seal, content = raw[:_DIGEST], raw[_DIGEST:]
         if not hmac.compare_digest(seal, self._seal(content)):
             raise InvalidCapability("the URL was not signed by this node")
-        return content
+        fields = orjson.loads(content)
+        return Capability(**{**fields, "grants": tuple(fields["grants"])})
 
     def _seal(self, content: bytes) -> bytes:
         return hmac.digest(self._key, b"gsanode-capability-1\0" + content, "sha256")

@@ -17,10 +17,11 @@ import connexion
 
 from auth.caller import ANONYMOUS, Caller
 from auth.policy import DatasetRule, Floor, Granularity
-from federation import people
+from federation.alike import TooManyConditions, told, without_one
+from federation.held import Held
 from federation.nonces import Nonces
-from federation.people import Clause, People, Row
-from federation.pseudonyms import InvalidNonce, decode, encode, fingerprint, pack, pseudonyms
+from federation.people import Clause, Meetings, Row, of_genotypes
+from federation.pseudonyms import InvalidNonce, blocks, decode, encode, fingerprint, pack, pseudonyms
 from web.errors import Failure
 
 ORDER: Mapping[str, int] = {"boolean": 0, "count": 1, "record": 2}
@@ -59,10 +60,12 @@ class Rules(Protocol):
 class Debit(Protocol):
     """Pays for a question from the budgets of its caller before anybody is looked at."""
 
-    def __call__(self, clauses: Sequence[Clause], caller: Caller, *, numbers: bool) -> None:
+    def __call__(self, clauses: Sequence[Clause], caller: Caller, *, numbers: bool, whole: str = "") -> None:
         """Debit all clauses together, as one question about people.
 
         :param numbers: the answer shows numbers, where they are granted.
+        :param whole: hash of the joined question of which the clauses are a part: another question about other people,
+            even where the part is the same.
         :raises web.errors.Failure: 401 or 403 where the caller has no budget, or none that is left for it.
         """
         ...
@@ -115,6 +118,9 @@ class Side:
     :param url: this member's public URL.
     :param partners: join keys (32 bytes) by the id of the linked member.
     :param debit: what the question costs is paid by this before people are looked at.
+    :param held: keeps large sides, for members of ``semi_join_to``: those who may be told which of their people are in
+        a side of ours.
+    :param apart: questions about people that differ by fewer are told alike (:mod:`federation.alike`).
     :param requests_url: where access to a data set is requested, or None.
     """
 
@@ -129,6 +135,9 @@ class Side:
     bearer: Bearers
     nonces: Nonces
     debit: Debit
+    held: Held
+    semi_join_to: frozenset[str] = frozenset()
+    apart: int = 1
     requests_url: str | None = None
     clock: Callable[[], float] = time.time
 
@@ -146,6 +155,11 @@ class Side:
         """What the caller may fetch of the individuals named; those not to be seen are absent."""
         caller = await self._admit(body)
         return await anyio.to_thread.run_sync(self._records, body["accessions"], caller)
+
+    async def answer_held(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A step of a semi-join about a large side that was answered before under the same nonce."""
+        await self._admit(body)
+        return await anyio.to_thread.run_sync(self.held.answer, self._bytes(body, "nonce"), body, self.clock())
 
     async def _admit(self, body: dict[str, Any]) -> Caller:
         """The caller of a request that a trusted gateway signed for exactly this body."""
@@ -175,13 +189,19 @@ class Side:
             self.nonces.spend(nonce, partner or "", self.clock())
         except InvalidNonce as error:
             raise Failure(409, str(error)) from error
-        clauses = [*body["question"]["all"], *body["question"]["none"]]
-        access = self._access(caller, any(people.of_genotypes(clause) for clause in clauses))
-        self.debit(clauses, caller, numbers=body["granularity"] != "boolean")
-        found = people.meeting(self.individuals, body["question"], caller, access.records())
-        shown = self._shown(body, nonce, found, access)
+        question, clauses = body["question"], [*body["question"]["all"], *body["question"]["none"]]
+        genotypes = any(of_genotypes(clause) for clause in clauses)
+        access = self._access(caller, genotypes)
+        self.debit(clauses, caller, numbers=body["granularity"] != "boolean", whole=body["whole"] if partner else "")
+        meetings = Meetings(self.individuals, caller)
+        try:
+            # Questions about genotypes are paid for instead.
+            shown = self._shown(body, nonce, meetings, access, 1 if genotypes else self.apart)
+        except TooManyConditions as error:
+            raise Failure(400, str(error)) from error
         if body["granularity"] == "record":
-            shown["records"] = [_row(row, partner) for row in found.records if partner is None or row.person]
+            rows = meetings.rows(question, access.records())
+            shown["records"] = [_row(row, partner) for row in rows if partner is None or row.person]
         return shown
 
     def _access(self, caller: Caller, genotypes: bool) -> Access:
@@ -191,12 +211,15 @@ class Side:
         strictest: Granularity = min(seen.values(), key=lambda granularity: ORDER[granularity], default="count")
         return Access(strictest, seen, rules)
 
-    def _shown(self, body: Mapping[str, Any], nonce: bytes, found: People, access: Access) -> dict[str, Any]:
+    def _shown(
+        self, body: Mapping[str, Any], nonce: bytes, meetings: Meetings, access: Access, apart: int
+    ) -> dict[str, Any]:
         """The part of the answer that everyone may have: under the floor, or whole for who may see every record."""
         partner = body.get("partner")
-        counted = found.all if partner is None else found.linked
+        meet = meetings.persons if partner is None else meetings.linked
         exact = access.granularity == "record"
-        number = len(counted) if exact else self.floor.apply(len(counted))
+        question = told(body["question"], meet, 1 if exact else apart)
+        number = len(meet(question)) if exact else self.floor.apply(len(meet(question)))
         shown: dict[str, Any] = {
             "granularity": access.granularity,
             "exact": exact,
@@ -207,13 +230,38 @@ class Side:
         if number is None:
             return shown
         if partner is not None:
-            question = self._bytes(body, "whole")
-            shown["pseudonyms"] = pack(pseudonyms(self.partners[partner], nonce, question, found.linked))
+            shown |= self._pseudonyms(body, nonce, meet, question, apart)
         else:
             shown["exists"] = number > 0
             if access.granularity != "boolean":
                 shown["count"] = number
         return shown
+
+    def _pseudonyms(
+        self,
+        body: Mapping[str, Any],
+        nonce: bytes,
+        meet: Callable[[Mapping[str, Any]], frozenset[str]],
+        question: Mapping[str, Any],
+        apart: int,
+    ) -> dict[str, Any]:
+        """The people of this side, and who they would be without each condition, so that the gateway can tell joined
+        questions alike: only there both sides are known."""
+        key, whole, people = self.partners[body["partner"]], self._bytes(body, "whole"), meet(question)
+
+        def packed(accessions: frozenset[str]) -> str:
+            return pack(pseudonyms(key, nonce, whole, accessions))
+
+        conditions = without_one(question) if apart > 1 else []
+        # With its only condition a side is left out as a whole.
+        others = [meet(other) for other in conditions] if len(conditions) > 1 else []
+        beside = [{"gained": packed(other - people), "lost": packed(people - other)} for other in others]
+        allowed = body["partner"] in self.semi_join_to
+        about = {"apart": apart, "beside": beside, "semiJoin": allowed}
+        if allowed and not beside and len(people) > self.held.large:
+            self.held.keep(nonce, blocks(key, nonce, whole, people), self.clock())
+            return {**about, "held": len(people)}
+        return {**about, "pseudonyms": packed(people)}
 
     def _dataset(self, rule: DatasetRule, access: Access) -> dict[str, Any]:
         granularity = access.datasets[rule.accession]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -51,7 +52,8 @@ class Metrics:
     """Counts and times requests by area (the first path segments that carry no identifier), method and status."""
 
     def __init__(self, areas: tuple[str, ...]) -> None:
-        self._areas = tuple(sorted(areas, key=len, reverse=True))
+        longest_first = sorted(areas, key=len, reverse=True)
+        self._area = re.compile(f"({'|'.join(map(re.escape, longest_first))})(?:/|\\Z)")
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         labels = ("area", "method", "status")
@@ -63,7 +65,8 @@ class Metrics:
 
     def area(self, path: str) -> str:
         """The area of ``path``: a known prefix, or ``other``. Never an identifier."""
-        return next((known for known in self._areas if path == known or path.startswith(known + "/")), "other")
+        known = self._area.match(path)
+        return known[1] if known else "other"
 
     def observe(self, area: str, method: str, status: int, seconds: float) -> None:
         """Record one answered request."""

@@ -19,6 +19,7 @@ import structlog
 SECRET_KEYS = frozenset(
     {"authorization", "token", "access_token", "refresh_token", "passport", "passports", "password", "code", "cookie"}
 )
+LINE = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 # A JWT, or the capability in the path of a signed byte URL.
 SECRET_TEXT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]*){1,4}|(?<=/data/)[A-Za-z0-9_.~-]{20,}")
 
@@ -41,9 +42,9 @@ def request_line(process: str) -> Callable[..., None]:
 
     def write(event: str, **fields: str | float) -> None:
         if logging.root.isEnabledFor(logging.INFO):
-            moment = dt.datetime.now(dt.UTC).isoformat().replace("+00:00", "Z")
+            moment = dt.datetime.now(dt.UTC)
             said = {**fields, "event": event, "level": "info", "process": process, "timestamp": moment}
-            sys.stderr.write(orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode())
+            sys.stderr.write(orjson.dumps(said, option=LINE).decode())
 
     return write
 

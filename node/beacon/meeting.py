@@ -54,8 +54,11 @@ class Meeting:
         self._today = today
         self._clock = clock
 
-    def debit(self, clauses: Sequence[Mapping[str, Any]], caller: Caller, *, numbers: bool) -> None:
+    def debit(self, clauses: Sequence[Mapping[str, Any]], caller: Caller, *, numbers: bool, whole: str = "") -> None:
         """Pay for a question of several clauses, before anybody is looked at (``federation.side.Debit``).
+
+        A part of a joined question is another question with another ``whole``: the same carriers, narrowed down by
+        other conditions at the other member.
 
         :raises Failure: 400 for a clause without meaning; 401 for an anonymous caller where genotypes of several
             clauses are asked for, which only a budget may tell; 403 where the budget does not suffice.
@@ -73,14 +76,14 @@ class Meeting:
         access = decide(self._policy, self._floor, caller, datasets, of_genotypes[0], int(self._clock()))
         alleles = tuple(question.variant for question in of_genotypes if question.variant is not None)
         words = " ".join(sorted(repr(question) for question in questions))
-        asked = Asked(alleles, True, f"join {words}", numbers)
+        asked = Asked(alleles, True, f"join {whole} {words}", numbers)
 
         def require(access: Access, members: Members) -> None:
             for question in questions:
-                access.require_filters(self._search, question, members)
+                access.require_filters(self._search, self._resolved(question, access, members), members)
 
         try:
-            admitted = self._guard.admit(caller, asked, access, lambda: self._members(datasets), require)
+            admitted = self._guard.admit(caller, [asked], access, lambda: self._members(datasets), require)
         except FilterError as error:
             raise Failure(400, str(error)) from error
         except BudgetExhausted as error:
@@ -110,14 +113,19 @@ class Meeting:
         members = self._members(datasets)
         access = decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
         if self._guard is not None:
-            access = replace(access, bins=self._guard.bins, apart=self._guard.apart(access))
-        found = access.met(self._search, question, members).people
+            # What joined questions differ by is looked at by who joins them.
+            access = replace(self._guard.protected(access), apart={})
+        found = access.met(self._search, self._resolved(question, access, members), members).people
         everyone = BitMap().union(*found.values())
         met = []
         for row in self._search.rows(everyone):
             person = row.link if self._linked else row.accession
             met.append((row.accession, person, [dataset for dataset, people in found.items() if row.ordinal in people]))
         return met
+
+    def _resolved(self, question: Question, access: Access, members: Members) -> Question:
+        """What the Beacon's own answer takes each filter to be about."""
+        return self._search.resolved(question, members, access.listed(members))
 
 
 def _question(clause: Mapping[str, Any]) -> Question:

@@ -30,7 +30,8 @@ class Cors:
 
     def __init__(self, app: ASGIApp, prefixes: tuple[str, ...]) -> None:
         self._app = app
-        self._prefixes = prefixes
+        self._prefixes = frozenset(prefixes)
+        self._below = tuple(f"{prefix}/" for prefix in prefixes)
         self._open = CORSMiddleware(
             app,
             allow_origin_regex=".*",
@@ -43,7 +44,7 @@ class Cors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as ASGI application."""
         path = scope.get("path", "")
-        if not any(path == prefix or path.startswith(prefix + "/") for prefix in self._prefixes):
+        if not (path.startswith(self._below) or path in self._prefixes):
             await self._app(scope, receive, send)
         elif any(name == b"origin" for name, _ in scope["headers"]):
             await self._open(scope, receive, send)

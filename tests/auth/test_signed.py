@@ -35,6 +35,19 @@ def test_ATTACKS_71_expired() -> None:
             SIGNER.verify(TOKEN, now)
 
 
+def test_ATTACKS_71_a_signature_that_was_verified_before_outlives_nothing() -> None:
+    signer = Signer(b"s" * 32)
+    token = signer.sign(GIVEN)
+    for _ in range(2):
+        assert signer.verify(token, NOW) == GIVEN
+        with pytest.raises(ExpiredCapability):
+            signer.verify(token, NOW + 60)
+        with pytest.raises(InvalidCapability):
+            signer.verify(token[:-1], NOW)
+        with pytest.raises(InvalidCapability):
+            Signer(b"t" * 32).verify(token, NOW)
+
+
 CHANGES: dict[str, dict[str, Any]] = {
     "object": {"object": "HRR000129-01"},
     "method": {"method": "PUT"},

@@ -33,6 +33,7 @@ from auth.tables import Base as AuthBase
 from federation.assertions import TrustedGateways, signer
 from federation.failures import FAILURES
 from federation.gateway import Gateway
+from federation.held import Held
 from federation.nonces import Nonces
 from federation.people import Clause
 from federation.settings import FloorSettings, GatewaySettings, Link
@@ -72,6 +73,9 @@ class MemberData:
     terms: Sequence[str] = ()
     datasets: Sequence[DatasetRule] = ()
     floor: Floor = NO_FLOOR
+    apart: int = 1
+    large: int = 20_000
+    semi_join_to: Collection[str] = ()
     public: PublicGranularity = PUBLIC
     partners: Mapping[str, bytes] = field(default_factory=dict)
     routes: Sequence[Route] = ()
@@ -90,7 +94,7 @@ class MemberData:
                 found.append((person.accession, person.link, sorted(sets)))
         return found
 
-    def debit(self, clauses: Sequence[Clause], caller: Caller, *, numbers: bool) -> None:
+    def debit(self, clauses: Sequence[Clause], caller: Caller, *, numbers: bool, whole: str = "") -> None:
         for clause in clauses:
             if "SPENT:1" in [item["id"] for item in clause.get("filters", [])]:
                 raise Failure(403, "the budget does not pay for this")
@@ -277,6 +281,9 @@ def make_side(url: str, data: MemberData, engine: Engine, jwks: Jwks, gateway: s
         bearer=broker.bearer(url),
         nonces=Nonces(writing(engine)),
         debit=data.debit,
+        apart=data.apart,
+        held=Held(writing(engine), data.large),
+        semi_join_to=frozenset(data.semi_join_to),
         requests_url=f"{url}/dac/v1/requests",
     )
 

@@ -83,6 +83,38 @@ async def test_release_follows_the_calendar_of_each_question(sqlite_engine: Engi
     assert await files.file(later) is not None
 
 
+async def test_a_file_is_read_once_until_something_is_committed(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.catalog.single.KEPT", 3)
+    files = InPlace(catalog, Other())
+    await files.file(ID)
+    assert files._connection is not None
+    statements: list[str] = []
+    files._connection.set_trace_callback(statements.append)
+
+    async def read(id: str) -> int:
+        statements.clear()
+        await files.file(id)
+        return sum(statement.startswith("SELECT") for statement in statements)
+
+    assert await read(ID) == 0
+    assert [await read("none"), await read("none")] == [1, 1]  # what does not exist is not kept
+    writer = sqlite3.connect(catalog.engine.url.database or "", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("UPDATE file SET title = 'another' WHERE id = ?", (ID,))
+    assert await read(ID) == 0
+    writer.execute("COMMIT")
+    assert [await read(ID), await read(ID)] == [1, 0]
+    found = await files.file(ID)
+    assert found is not None
+    assert found.title == "another"
+    writer.close()
+    for id in catalog.files([*FILES, *MORE]):
+        await files.file(id)
+        assert len(files._kept) <= 3
+
+
 async def test_no_snapshot_is_held_between_questions(catalog: Catalog) -> None:
     files = single(catalog)
     await files.file(ID)

@@ -81,7 +81,7 @@ def test_bad_input(name: str, tmp_path: Path) -> None:
         objects.Reader(profile()).read(path)
     assert refused.value.reason is reason
     assert "SECRET" not in str(refused.value)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 100
 
 
 def test_links_and_pipes_are_not_followed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,26 +67,27 @@ def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.1)
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
-    """The family, serving; ended afterwards whatever happens."""
-    folder, base = tmp_path_factory.mktemp("demo") / "family", free_ports()
-    output = folder.with_suffix(".out")
+@contextmanager
+def started(folder: Path, *options: str) -> Iterator[RunningDemo]:
+    """A family in ``folder``, serving; ended afterwards whatever happens."""
+    base, output = free_ports(), folder.with_suffix(".out")
+    command = gsanode_demo("--dir", str(folder), "--port-base", str(base), *options)
     with output.open("w") as out:
-        process = subprocess.Popen(
-            gsanode_demo("--dir", str(folder), "--port-base", str(base)),
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    started = RunningDemo(process, folder, base, output)
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True)
     try:
         wait_until(
             lambda: "Serving." in output.read_text() or process.poll() is not None, READY_SECONDS, "demo is ready"
         )
         assert process.poll() is None, output.read_text()
-        yield started
+        yield RunningDemo(process, folder, base, output)
     finally:
         if process.poll() is None:
             os.kill(process.pid, signal.SIGTERM)
             process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    """The made family."""
+    with started(tmp_path_factory.mktemp("demo") / "family") as running:
+        yield running
