@@ -21,7 +21,7 @@ from adapters.catalog.single import single
 from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
-from adapters.store.source import ByteSource
+from adapters.store.source import ByteSource, Resident
 from adapters.variants.published import PublicVariants
 from auth import outbox
 from auth.accepted_terms import Acceptances, Terms
@@ -64,7 +64,7 @@ from node.drs.manifests import Manifests
 from node.drs.places import Places
 from node.drs.records import Records
 from node.drs.shelf import Shelf
-from node.htsget.handler import Htsget
+from node.htsget.handler import RESIDENT_BYTES, Htsget
 from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
 from node.individuals import Individuals, rule_of
@@ -322,6 +322,7 @@ class _Member:
             clearinghouse=self.clearinghouse,
             slicer=Slicer(SLICER_BYTES),
             open_source=lambda file: ByteSource(*self.data.place(file)),
+            open_resident=lambda file: Resident(*self.data.place(file), RESIDENT_BYTES),
             prompt=self.data.prompt,
             byte_urls=self.data.urls,
             public_url=self.settings.public_url,
