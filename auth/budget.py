@@ -135,17 +135,31 @@ class _Books:
 
         :raises BudgetExhausted: and charge none.
         """
-        dues = {entry: self._due(entry) for entry in entries}
+        draft = self._of(entries)
+        for entry in entries:
+            if (due := draft._due(entry)) is not None:
+                draft._enter(entry, due)
         short = {
             entry.charge.dataset
-            for entry, due in dues.items()
-            if due is not None and self.spent[entry.account] + due > entry.capacity + ROUNDING
+            for entry in entries
+            if entry.account in draft.changed and draft.spent[entry.account] > entry.capacity + ROUNDING
         }
         if short:
             raise BudgetExhausted(sorted(short))
-        for entry, due in dues.items():
-            if due is not None:
-                self._enter(entry, due)
+        self._take(draft)
+
+    def _of(self, entries: Sequence[_Entry]) -> _Books:
+        """A copy of what the books say of these entries: several may be of one account and one block."""
+        spent = {entry.account: self.spent[entry.account] for entry in entries}
+        latest = {entry.place: list(self.latest[entry.place]) for entry in entries}
+        return _Books(spent, self.known.intersection(e.asked for e in entries), defaultdict(list, latest))
+
+    def _take(self, draft: _Books) -> None:
+        self.spent |= draft.spent
+        self.known |= draft.known
+        self.latest.update(draft.latest)
+        self.rows += draft.rows
+        self.changed |= draft.changed
 
     def _due(self, entry: _Entry) -> float | None:
         """What is to be paid; None for what was paid before."""
@@ -185,6 +199,8 @@ class Budgets:
     def debit(self, person: str, organisation: str, charges: Sequence[Charge]) -> None:
         """Pay for a question, durably, or find that it was paid for; a question paid for before writes nothing.
 
+        All that one question asks is charged together or not at all, each part after those before it.
+
         :raises BudgetExhausted: if a holder's budget does not suffice; then nobody is charged.
         """
         entries = [entry for charge in charges for entry in _entries(person, organisation, charge)]
@@ -218,7 +234,7 @@ class Budgets:
         try:
             with self._turns.turn(), writing(self._engine).begin() as connection:
                 self._settle_in(connection, batch)
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, each that waits must learn that it has not paid
             for debit in batch:
                 debit.failure = error
             if not isinstance(error, Exception):

@@ -8,6 +8,8 @@ from typing import Literal
 
 from auth.caller import Caller, Visa, reference
 
+Office = Literal["submitter", "reviewer"]
+Appointed = Callable[[str, Office], Collection[str]]
 Granularity = Literal["boolean", "count", "record"]
 InForce = Callable[[Collection[str]], Collection[str]]
 REGISTERED_ACCESS = "https://doi.org/10.1038/s41431-018-0219-y"
@@ -90,6 +92,7 @@ class Policy:
     :param issuer: public URL of this member; issuer of its own visas.
     :param in_force: which of these references are of grants that stand now; asked at every decision, never cached.
     :param public: public granularity by accession, ``default`` for the others.
+    :param appointed: accessions for which a subject of ``broker`` holds an office; asked at every decision.
     """
 
     issuer: str
@@ -97,6 +100,8 @@ class Policy:
     public: Mapping[str, PublicGranularity] = field(default_factory=dict)
     default: PublicGranularity = PublicGranularity()
     registered: str = REGISTERED_ACCESS
+    appointed: Appointed = lambda _subject, _office: ()
+    broker: str = ""
 
     def fetch(self, caller: Caller, rule: DatasetRule, now: int) -> Decision:
         """May ``caller`` have the bytes and records of the data set at ``now`` (epoch seconds)?"""
@@ -121,6 +126,19 @@ class Policy:
         if rule.records == "public":
             return Decision(True, "public_records")
         return self.fetch(caller, rule, now)
+
+    def office(self, caller: Caller, office: Office, accession: str, now: int) -> Decision:
+        """May ``caller`` do what only those may who hold an office for the data set?"""
+        held = self.held(caller, office, now)
+        if held is None:
+            return Decision(False, "sign_in_required", authenticate=True)
+        return Decision(True, "appointed", caller.expires) if accession in held else Decision(False, "not_appointed")
+
+    def held(self, caller: Caller, office: Office, now: int) -> frozenset[str] | None:
+        """Accessions for which ``caller`` holds an office; None for one who must sign in first."""
+        if caller.subject is None or caller.issuer != self.broker or caller.expires is None or caller.expires <= now:
+            return None
+        return frozenset(self.appointed(caller.subject, office))
 
     def granularity(self, caller: Caller, rule: DatasetRule, now: int, *, genotypes: bool = False) -> Granularity:
         """How much of the data set an answer may show ``caller``; ``genotypes``: the question is about variants."""

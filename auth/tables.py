@@ -194,6 +194,15 @@ class AcceptedTerms(Base):
     withdrawn_at: Mapped[int | None] = mapped_column(index=True)
 
 
+class Appointment(Base):
+    """A person holds an office for a data set: ``submitter`` or ``reviewer`` (:mod:`auth.appointments`)."""
+
+    __tablename__ = "auth_appointment"
+    dataset: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True, index=True)
+    office: Mapped[str] = mapped_column(primary_key=True)
+
+
 class AuditHead(Base):
     """The end of the audit chain: one row, locked by whoever appends, so that the chain never forks."""
 

@@ -72,8 +72,8 @@ class Ours:
 
     def carriers(self, start: int) -> int:
         """People who carry any allele of a window."""
-        rows = quick.between(self.connection, self.release, cohort.CONTIG, start, start + WINDOW)
-        return len(union(row.carriers for row in rows if row.carriers))
+        window = start, start + WINDOW + 1
+        return len(union(quick.overlapping(self.connection, self.release, cohort.CONTIG, window)))
 
 
 def ours(engine: Engine) -> Ours:

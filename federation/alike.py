@@ -109,6 +109,17 @@ def told_joined(kept: Side, other: Side, *, away: bool, apart: int) -> frozenset
     return people
 
 
+def told_number(kept: int, other: int, shared: int, *, away: bool, apart: int) -> int:
+    """How many :func:`told_joined` answers of sides without conditions that could be left out by themselves.
+
+    :param kept: people of the one side, ``other`` those of the other, ``shared`` those of both.
+    """
+    now = kept - shared if away else shared
+    alone = [kept] if away else [kept, other]
+    few = [(abs(number - now), place) for place, number in enumerate(alone) if 0 < abs(number - now) < apart]
+    return alone[min(few)[1]] if few else now
+
+
 def _shared(sides: Sequence[Side], away: bool) -> frozenset[bytes]:
     if len(sides) == 1:
         return sides[0].people

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from auth.policy import Floor, Granularity
-from federation.alike import MOST_CONDITIONS, Side, told_joined
+from federation.alike import MOST_CONDITIONS, Side, told_joined, told_number
 from federation.people import of_genotypes
 from federation.plan import Part
 from federation.pseudonyms import unpack
@@ -67,6 +67,8 @@ class SideAnswer(_Answer):
     pseudonyms: str | None = None
     apart: int = Field(default=1, ge=1)
     beside: list[Change] = Field(default=[], max_length=MOST_CONDITIONS)
+    held: int | None = Field(default=None, ge=0)
+    semi_join: bool = Field(default=False, alias="semiJoin")
     records: list[Row] | None = None
 
     @model_validator(mode="after")
@@ -76,6 +78,14 @@ class SideAnswer(_Answer):
         if self.suppressed and (self.pseudonyms is not None or self.count is not None or self.exists is not None):
             raise ValueError("suppressed, and yet told")
         return self
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """People of each of two sides, by member, and those who are in both."""
+
+    people: Mapping[str, int]
+    shared: int
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ def read_side(body: Any, *, joined: bool, requested: str) -> SideAnswer:
         raise InvalidSide(f"{'.'.join(map(str, first['loc'])) or 'the answer'}: {first['msg']}") from error
     if requested == "record" and answer.records is None:
         raise InvalidSide("records: missing")
-    if not answer.suppressed and joined and answer.pseudonyms is None:
+    if not answer.suppressed and joined and answer.pseudonyms is None and answer.held is None:
         raise InvalidSide("pseudonyms: missing")
     if not answer.suppressed and not joined and answer.exists is None:
         raise InvalidSide("exists: missing")
@@ -121,18 +131,23 @@ def stricter(*granularities: Granularity) -> Granularity:
 
 
 def combine(
-    parts: Sequence[Part], sides: Mapping[str, SideAnswer], requested: Granularity, floor: FloorSettings
+    parts: Sequence[Part],
+    sides: Mapping[str, SideAnswer],
+    requested: Granularity,
+    floor: FloorSettings,
+    sizes: Sizes | None = None,
 ) -> Outcome:
     """The outcome of one or two sides.
 
     :param requested: granularity that the caller asked for.
     :param floor: the gateway's own floor.
+    :param sizes: of two sides, where they did not send all their pseudonyms.
     :raises InvalidSide: if pseudonyms cannot be read.
     """
     answers = [sides[part.member] for part in parts]
     exact = all(answer.exact for answer in answers)
     strictest = floor.strictest(*(answer.floor for answer in answers))
-    number = _shared(parts, answers, exact) if len(parts) == 2 else answers[0].count
+    number = _shared(parts, answers, exact, sizes) if len(parts) == 2 else answers[0].count
     if number is not None and not exact:
         number = Floor(strictest.minimum, strictest.round_to).apply(number)
     accessions, refused = _accessions(parts, sides) if requested == "record" else (None, ())
@@ -151,7 +166,7 @@ def combine(
     )
 
 
-def _shared(parts: Sequence[Part], answers: Sequence[SideAnswer], exact: bool) -> int | None:
+def _shared(parts: Sequence[Part], answers: Sequence[SideAnswer], exact: bool, sizes: Sizes | None) -> int | None:
     """How many people two sides share, or the one has without the other; None where a side is suppressed.
 
     Where not everybody's record may be seen, questions that differ by a few people are told alike. Genotypes are paid
@@ -159,14 +174,18 @@ def _shared(parts: Sequence[Part], answers: Sequence[SideAnswer], exact: bool) -
     """
     if any(answer.suppressed for answer in answers):
         return None
-    try:
-        sides = [_unpacked(answer) for answer in answers]
-    except ValueError as error:
-        raise InvalidSide(f"pseudonyms: {error}") from error
-    kept, other = reversed(sides) if parts[0].taken_away else sides
+    away = any(part.taken_away for part in parts)
     paid = any(of_genotypes(clause) for part in parts for clause in (*part.all, *part.none))
     apart = 1 if exact or paid else max(answer.apart for answer in answers)
-    return len(told_joined(kept, other, away=any(part.taken_away for part in parts), apart=apart))
+    order = (1, 0) if parts[0].taken_away else (0, 1)
+    if sizes is not None:
+        kept_size, other_size = (sizes.people[parts[place].member] for place in order)
+        return told_number(kept_size, other_size, sizes.shared, away=away, apart=apart)
+    try:
+        kept, other = (_unpacked(answers[place]) for place in order)
+    except ValueError as error:
+        raise InvalidSide(f"pseudonyms: {error}") from error
+    return len(told_joined(kept, other, away=away, apart=apart))
 
 
 def _unpacked(answer: SideAnswer) -> Side:

@@ -6,19 +6,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import anyio.to_thread
 import connexion
 
+from federation.asking import Asking
 from federation.bearer import bearer
 from federation.capabilities import Capabilities
 from federation.directory import Directory
-from federation.fanout import Ask, Reply, Status
-from federation.join import InvalidSide, Outcome, SideAnswer, combine, read_side
+from federation.fanout import Reply, Status
+from federation.join import InvalidSide, Outcome, SideAnswer, Sizes, combine, read_side
 from federation.nodes import Nodes
 from federation.plan import Part, Plan, make_plan
 from federation.pseudonyms import encode, fingerprint, new_nonce
+from federation.semijoin import Lost, SemiJoin
 from federation.settings import GatewaySettings
+from federation.streaming import WHOLE, Answered, Emit, stream, wanted
 from federation.tokens import Assert
+from web.errors import problem_shape
 
 DEFAULT_LIMIT = 10
 
@@ -42,7 +45,7 @@ class Search:
         self._nodes = nodes
         self._capabilities = capabilities
         self._directory = directory
-        self._assertion = assertion
+        self._ask = Asking(nodes, assertion)
         self._clock = clock
 
     async def list_nodes(self) -> list[dict[str, Any]]:
@@ -70,26 +73,32 @@ class Search:
             for member in self._settings.members
         ]
 
-    async def search(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Answer a question.
+    async def search(self, body: dict[str, Any]) -> Answered:
+        """Answer a question, at once or node by node as the Accept header says (:mod:`federation.streaming`).
 
         :raises Failure: 400 for a question that cannot be planned, 401 for a bad token.
         """
-        return await self.answer(body, bearer(connexion.request.headers.get("authorization")))
+        headers = connexion.request.headers
+        token, kind = bearer(headers.get("authorization")), wanted(headers.get("accept"))
+        if kind is None:
+            return await self.answer(body, token), 200, WHOLE
+        return await stream(kind, lambda emit: self.answer(body, token, emit), problem_shape)
 
-    async def answer(self, body: Mapping[str, Any], token: str | None) -> dict[str, Any]:
-        """Answer a question as the caller of ``token``, for pages as well as for the API."""
+    async def answer(self, body: Mapping[str, Any], token: str | None, emit: Emit | None = None) -> dict[str, Any]:
+        """Answer a question as the caller of ``token``, for pages as well as for the API.
+
+        :param emit: is told of each node's side when it is there.
+        """
         until = self._nodes.until()
         plan = make_plan(body, await self._capabilities.known(), self._settings)
         requested = body.get("granularity", "count")
-        replies = await self._sides(plan, body, requested, token, until)
-        replies, sides = _read(replies, plan, requested)
+        replies, sides, sizes = await self._sides(plan, body, requested, token, until, emit)
         answer: dict[str, Any] = {"nodes": [_node(part, replies[part.member], sides) for part in plan.parts]}
         if body.get("explain"):
             answer["plan"] = plan.explain(requested)
         if len(sides) < len(plan.parts):
             return {"complete": False, "granularity": "boolean", "exists": None, "suppressed": False, **answer}
-        outcome = combine(plan.parts, sides, requested, self._settings.floor)
+        outcome = combine(plan.parts, sides, requested, self._settings.floor, sizes)
         answer = {"complete": True, **_told(outcome), **answer}
         if requested == "record":
             answer["access"] = _access(sides)
@@ -98,9 +107,16 @@ class Search:
         return answer
 
     async def _sides(
-        self, plan: Plan, question: Mapping[str, Any], requested: str, token: str | None, until: float
-    ) -> dict[str, Reply]:
-        """Ask each member of the plan for its part, all under one nonce and the whole question's hash."""
+        self,
+        plan: Plan,
+        question: Mapping[str, Any],
+        requested: str,
+        token: str | None,
+        until: float,
+        emit: Emit | None,
+    ) -> tuple[dict[str, Reply], dict[str, SideAnswer], Sizes | None]:
+        """Ask each member of the plan for its part, all under one nonce and the whole question's hash; of large sides
+        perhaps only the sizes."""
         nonce = encode(new_nonce(self._clock()))
         whole = encode(fingerprint({"all": question["all"], "none": question.get("none", [])}))
         bodies = {}
@@ -113,28 +129,27 @@ class Search:
             }
             partner = plan.partner(part.member)
             bodies[part.member] = body if partner is None else {**body, "partner": partner}
-        return await self._ask("/federation/v1/side", bodies, token, until)
 
-    async def _ask(
-        self, path: str, bodies: Mapping[str, dict[str, Any]], token: str | None, until: float
-    ) -> dict[str, Reply]:
-        """POST to members as the gateway; the caller's token **for that member** travels inside the signed body."""
-        tokens, refused = await self._nodes.tokens(token, bodies)
-        asks = {}
-        for node, body in bodies.items():
-            if node in refused:
-                continue
-            signed = {**body, "token": tokens[node]} if node in tokens else body
-            claims = {
-                "question": encode(fingerprint(signed)),
-                "caller": "authenticated" if node in tokens else "anonymous",
-                "nonce": body["nonce"],
-            }
-            url = self._nodes.members[node].url
-            assertion = await anyio.to_thread.run_sync(self._assertion, url, claims)
-            asks[node] = Ask(url + path, signed, {"Authorization": f"Bearer {assertion}"})
-        replies = await self._nodes.ask_as_gateway(asks, until)
-        return {**replies, **refused}
+        def arrived(node: str, reply: Reply) -> None:
+            part = next(part for part in plan.parts if part.member == node)
+            judged, sides = _read({node: reply}, plan, requested)
+            if emit is not None:
+                emit({"event": "node", "node": _node(part, judged[node], sides)})
+
+        asked = await self._ask("/federation/v1/side", bodies, token, until, arrived)
+        replies, sides = _read(asked, plan, requested)
+        if len(sides) < 2:
+            return replies, sides, None
+
+        async def steps(asked: Mapping[str, dict[str, Any]]) -> dict[str, Reply]:
+            under = {member: {**step, "nonce": nonce} for member, step in asked.items()}
+            return await self._ask("/federation/v1/side/held", under, token, until)
+
+        try:
+            return replies, *await SemiJoin(sides, steps).completed()
+        except Lost as lost:
+            del sides[lost.member]
+            return {**replies, lost.member: lost.reply}, sides, None
 
     async def _page(
         self,

@@ -18,9 +18,10 @@ import connexion
 from auth.caller import ANONYMOUS, Caller
 from auth.policy import DatasetRule, Floor, Granularity
 from federation.alike import TooManyConditions, told, without_one
+from federation.held import Held
 from federation.nonces import Nonces
 from federation.people import Clause, Meetings, Row, of_genotypes
-from federation.pseudonyms import InvalidNonce, decode, encode, fingerprint, pack, pseudonyms
+from federation.pseudonyms import InvalidNonce, blocks, decode, encode, fingerprint, pack, pseudonyms
 from web.errors import Failure
 
 ORDER: Mapping[str, int] = {"boolean": 0, "count": 1, "record": 2}
@@ -117,6 +118,8 @@ class Side:
     :param url: this member's public URL.
     :param partners: join keys (32 bytes) by the id of the linked member.
     :param debit: what the question costs is paid by this before people are looked at.
+    :param held: keeps large sides, for members of ``semi_join_to``: those who may be told which of their people are in
+        a side of ours.
     :param apart: questions about people that differ by fewer are told alike (:mod:`federation.alike`).
     :param requests_url: where access to a data set is requested, or None.
     """
@@ -132,6 +135,8 @@ class Side:
     bearer: Bearers
     nonces: Nonces
     debit: Debit
+    held: Held
+    semi_join_to: frozenset[str] = frozenset()
     apart: int = 1
     requests_url: str | None = None
     clock: Callable[[], float] = time.time
@@ -150,6 +155,11 @@ class Side:
         """What the caller may fetch of the individuals named; those not to be seen are absent."""
         caller = await self._admit(body)
         return await anyio.to_thread.run_sync(self._records, body["accessions"], caller)
+
+    async def answer_held(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A step of a semi-join about a large side that was answered before under the same nonce."""
+        await self._admit(body)
+        return await anyio.to_thread.run_sync(self.held.answer, self._bytes(body, "nonce"), body, self.clock())
 
     async def _admit(self, body: dict[str, Any]) -> Caller:
         """The caller of a request that a trusted gateway signed for exactly this body."""
@@ -246,7 +256,12 @@ class Side:
         # With its only condition a side is left out as a whole.
         others = [meet(other) for other in conditions] if len(conditions) > 1 else []
         beside = [{"gained": packed(other - people), "lost": packed(people - other)} for other in others]
-        return {"pseudonyms": packed(people), "apart": apart, "beside": beside}
+        allowed = body["partner"] in self.semi_join_to
+        about = {"apart": apart, "beside": beside, "semiJoin": allowed}
+        if allowed and not beside and len(people) > self.held.large:
+            self.held.keep(nonce, blocks(key, nonce, whole, people), self.clock())
+            return {**about, "held": len(people)}
+        return {**about, "pseudonyms": packed(people)}
 
     def _dataset(self, rule: DatasetRule, access: Access) -> dict[str, Any]:
         granularity = access.datasets[rule.accession]

@@ -21,3 +21,13 @@ class SeenNonce(Base):
     nonce: Mapped[bytes] = mapped_column(LargeBinary(24), primary_key=True)
     partner: Mapped[str]
     made_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class HeldSide(Base):
+    """The pseudonyms of a large side, one after the other, while the gateway asks about them; at most a minute."""
+
+    __tablename__ = "federation_held_side"
+    __table_args__ = (Index("federation_held_side_made_at", "made_at"),)
+    nonce: Mapped[bytes] = mapped_column(LargeBinary(24), primary_key=True)
+    pseudonyms: Mapped[bytes] = mapped_column(LargeBinary)
+    made_at: Mapped[int] = mapped_column(BigInteger)

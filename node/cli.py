@@ -28,6 +28,7 @@ COMMANDS = {
     "qc": ("node.commands.qc", "app", "check files of reads and variants, whole and exactly"),
     "taxonomy": ("node.commands.taxonomy", "taxonomy", "reference sets for taxonomic profiles"),
     "download": ("node.commands.download", "download", "fetch drs:// objects, verified"),
+    "images": ("node.commands.images", "images", "take images in, and decide about those that wait"),
     "deid": ("node.commands.deid", "deid", "de-identify a folder of DICOM files"),
 }
 

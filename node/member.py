@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 from sqlalchemy import Engine
+from starlette.routing import BaseRoute
 
 from adapters.catalog.bundles import Bundles
 from adapters.catalog.catalog import Catalog
@@ -18,6 +19,8 @@ from adapters.catalog.engine import writing
 from adapters.catalog.holdings import Holdings
 from adapters.catalog.kept import Kept
 from adapters.catalog.single import single
+from adapters.images.quarantine import Quarantine
+from adapters.images.review import Reviews
 from adapters.reads.slices import Slicer
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
@@ -25,6 +28,7 @@ from adapters.store.source import ByteSource, Resident
 from adapters.variants.published import PublicVariants
 from auth import outbox
 from auth.accepted_terms import Acceptances, Terms
+from auth.appointments import Appointments
 from auth.budget import Budgets
 from auth.clearinghouse import Clearinghouse
 from auth.client_assertion import Assertions
@@ -34,6 +38,7 @@ from auth.http import JsonGet
 from auth.jwks import Jwks
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
+from auth.pages.guard import Guard as SignedIn
 from auth.pages.sign_in import ClientSettings, SignIn
 from auth.pages.views import CALLBACK, AccessPages
 from auth.policy import DatasetRule, Policy
@@ -43,6 +48,7 @@ from auth.status import StatusLists
 from auth.trust import Broker, Trust, TrustEntry, jku, own
 from auth.visas import VisaIssuer
 from federation.assertions import TrustedGateways
+from federation.held import Held
 from federation.nonces import Nonces
 from federation.side import Side
 from node.beacon.answering import Answering
@@ -69,7 +75,9 @@ from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
 from node.individuals import Individuals, rule_of
 from node.keys import key_ring
+from node.pages.review import ReviewPages
 from node.pages.views import MemberPages
+from node.reception import reception, record
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings, TrustedIssuer, profile
 from node.sweep import sweep
@@ -102,6 +110,7 @@ def member(settings: MemberSettings, engine: Engine) -> Assembly:
         routes=[
             jwks_route(parts.ring.public_jwks),
             document("/service-info", parts.service(artifact=settings.member, standard_version="1", group=GROUP)),
+            *parts.storing(),
         ],
         areas={PREFIX: parts.data},
         pages=parts.pages(),
@@ -133,7 +142,10 @@ class _Member:
         self.statuses = StatusLists(trust.issuers.values(), self.jwks, self.http)
         self.standing = GrantsInForce(self.issuer.in_force, self.statuses)
         public, differing = settings.privacy.granularities()
-        self.policy = Policy(url, self.standing, differing, public)
+        self.appointments = Appointments(engine)
+        self.policy = Policy(
+            url, self.standing, differing, public, appointed=self.appointments.collections, broker=broker
+        )
         self.stores = open_stores({name: store.model_dump(mode="json") for name, store in settings.stores.items()})
         self.bundles = Bundles(engine, self.catalog)
         self.manifests = Manifests(self.bundles.find, settings.drs_host)
@@ -175,6 +187,19 @@ class _Member:
         for standard in self.profile.standards:
             yield makers[standard]()
 
+    def storing(self) -> Sequence[BaseRoute]:
+        """The store transaction of DICOMweb, where images come in."""
+        given = self.settings.images
+        if given is None or "dicomweb" not in self.profile.standards:
+            return ()
+        return dicomweb.storing(
+            partial(reception, given, self.engine, self.profile.accessions),
+            self.policy,
+            self.clearinghouse,
+            given.object_bytes,
+            self.settings.public_url,
+        )
+
     def shapes(self) -> list[tuple[str, Shape]]:
         """Error shapes by route prefix."""
         beacon = beacon_shape(self.profile.beacon.id)
@@ -202,6 +227,9 @@ class _Member:
             client = ClientSettings(self.settings.broker.issuer, self.settings.broker.client_id, url + CALLBACK)
             sign_in = SignIn(client, self.ring)
             AccessPages(sign_in, self.dac, Published(self.catalog), self.acceptances).register(app)
+            if self.settings.images is not None:
+                reviews = Reviews(self.engine, Quarantine(self.settings.images.quarantine), record)
+                ReviewPages(reviews, self.policy, SignedIn(sign_in)).register(app)
         return app
 
     def service(self, **given: Any) -> dict[str, Any]:
@@ -364,6 +392,8 @@ class _Member:
             gateways=TrustedGateways(Assertions(self.engine, url, gateways, self.jwks).verify),
             bearer=self.clearinghouse.bearer,
             nonces=Nonces(writing(self.engine)),
+            held=Held(writing(self.engine)),
+            semi_join_to=frozenset(partner.member for partner in self.settings.partners if partner.semi_join),
             apart=self.guard.protections.apart(),
             requests_url=f"{url}/requests/new" if "dac" in self.profile.standards else None,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -87,10 +88,14 @@ class TrustedGateway(Strict):
 
 
 class JoinPartner(Strict):
-    """A member whose individuals are linked with ours, and the key (hex, 32 bytes) that only the two share."""
+    """A member whose individuals are linked with ours, and the key (hex, 32 bytes) that only the two share.
+
+    ``semi_join``: it may be told which of its people are in a large side of ours, so that less has to travel.
+    """
 
     member: str
     key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    semi_join: bool = False
 
 
 class SmtpServer(Strict):
@@ -122,12 +127,14 @@ class Accel(Strict):
 
 class ScreenProgram(Strict):
     """A program that finds human reads. ``{files}`` in ``command`` is where the files go, ``{summary}`` the path of the
-    JSON object that it writes, in which ``reads`` and ``human`` name two counts. More than ``share`` is refused."""
+    JSON object that it writes, in which ``reads`` and ``human`` name two counts. More than ``share`` is refused. A set
+    of files is given together, or one by one if they are more than ``at_once``."""
 
     command: tuple[str, ...] = Field(min_length=1)
     reads: str
     human: str
     share: float = Field(default=0.001, ge=0, le=1)
+    at_once: int | None = Field(default=None, ge=1)
 
 
 class JobSettings(Strict):
@@ -146,6 +153,87 @@ class JobSettings(Strict):
     screen: ScreenProgram | None = None
 
 
+class SealedOriginals(Strict):
+    """Originals are kept in ``folder`` as Crypt4GH files for the owner of the key behind ``recipient``."""
+
+    recipient: Path
+    folder: Path
+
+
+class ListenTls(Strict):
+    """Certificate and key of this node, and the authorities of those whose certificates are let in (PEM files)."""
+
+    certificate: Path
+    key: Path
+    clients: Path
+
+
+class Sender(Strict):
+    """An application entity that may send to a collection; from ``address`` only, if it is given."""
+
+    ae_title: str = Field(pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$")
+    collection: str
+    address: str | None = None
+
+
+class Listening(Strict):
+    """Where C-STORE is taken (``gsanode images listen``): on a loopback address, or with TLS on any."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=11112, ge=1, le=65535)
+    ae_title: str = Field(default="GSANODE", pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$")
+    associations: int = Field(default=8, ge=1, le=256)
+    tls: ListenTls | None = None
+    senders: tuple[Sender, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _closed(self) -> Listening:
+        if self.tls is None and not is_loopback(self.host):
+            raise ValueError(f"listen.host: without tls only a loopback address is allowed, not {self.host}")
+        if len({one.ae_title for one in self.senders}) < len(self.senders):
+            raise ValueError("listen.senders: an ae_title is given twice")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class ImageSettings(Strict):
+    """How images come in. ``quarantine`` is a folder for originals, on a disk that all workers share and no store has.
+
+    De-identified images go to ``store``. ``key`` (hex, 32 bytes) draws new UIDs and dates: never change it. Images are
+    loaded from the ``incoming`` folders; ``pixels`` says how closely text is looked for (nobody looks without it);
+    ``settle_seconds`` is how long a study must have been silent before it is worked on; no object may have more than
+    ``object_bytes``; senders must wait while a collection has ``quota_bytes`` in quarantine.
+    """
+
+    quarantine: Path
+    store: str
+    key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    incoming: tuple[Path, ...] = ()
+    pixels: Literal["fast", "thorough"] | None = None
+    originals: Literal["deleted"] | SealedOriginals = "deleted"
+    settle_seconds: float = Field(default=30, ge=0, le=3600)
+    object_bytes: int = Field(default=4 << 30, ge=1 << 10)
+    quota_bytes: int = Field(default=1 << 40, ge=1 << 10)
+    listen: Listening | None = None
+
+    def agree(self, stores: dict[str, Store]) -> None:
+        """:raises ValueError: if there is no such store, or originals would lie in one."""
+        if self.store not in stores:
+            raise ValueError(f"images.store: {self.store!r} is not in stores; allowed: {', '.join(stores)}")
+        closed = [self.quarantine] + ([] if self.originals == "deleted" else [self.originals.folder])
+        roots = [store.root.resolve() for store in stores.values() if isinstance(store, LocalStore)]
+        for folder in map(Path.resolve, closed):
+            if any(folder.is_relative_to(root) or root.is_relative_to(folder) for root in roots):
+                raise ValueError(f"images: {folder} is in a store, or a store in it; originals must be apart")
+
+
 class WorkerSettings(Strict):
     """A worker of a member: it shares the member's database and stores, and nothing else. It listens nowhere."""
 
@@ -154,7 +242,14 @@ class WorkerSettings(Strict):
     database: str
     stores: dict[str, Store]
     jobs: JobSettings = JobSettings()
+    images: ImageSettings | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def _images_agree(self) -> WorkerSettings:
+        if self.images:
+            self.images.agree(self.stores)
+        return self
 
 
 class MemberSettings(ProcessSettings):
@@ -181,6 +276,13 @@ class MemberSettings(ProcessSettings):
     url_seconds: int = Field(default=900, ge=10, le=3600)
     accel: Accel | None = None
     jobs: JobSettings = JobSettings()
+    images: ImageSettings | None = None
+
+    @model_validator(mode="after")
+    def _images_agree(self) -> MemberSettings:
+        if self.images:
+            self.images.agree(self.stores)
+        return self
 
     @model_validator(mode="after")
     def _each_named_once(self) -> MemberSettings:

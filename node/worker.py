@@ -40,6 +40,7 @@ def workshop(given: MemberSettings | WorkerSettings, engine: Engine) -> Workshop
         "tiers": list(known.tiers),
         "taxonomy": str(given.jobs.taxonomy) if given.jobs.taxonomy else None,
         "screen": given.jobs.screen.model_dump() if given.jobs.screen and known.human_reads == "refused" else None,
+        "images": given.images.model_dump(mode="json") if given.images else None,
     }
     jobs = given.jobs
     limits = ChildLimits(jobs.memory_mb << 20, jobs.seconds)
@@ -83,13 +84,40 @@ def _runner(shop: Workshop, stop: threading.Event) -> Callable[[Claim], None]:
 
 
 def _upkeep(shop: Workshop, hands_out: Queue, stop: threading.Event) -> None:
+    _forget_images(shop)
     while True:
-        began = time.monotonic()
+        began, last = time.monotonic(), stop.is_set()
         try:
             sweep(shop.scratch)
+            _dispose(shop)
             if lost := reconcile(shop.engine, hands_out, shop.attempts):
                 log.warning("jobs taken back from silent workers", jobs=lost)
         except OperationalError as error:  # the database is away for a while
             log.warning("upkeep failed", reason=str(error).splitlines()[0])
-        if stop.wait(max(0.0, UPKEEP - (time.monotonic() - began))):
+        if last:
             return
+        stop.wait(max(0.0, UPKEEP - (time.monotonic() - began)))
+
+
+def _dispose(shop: Workshop) -> None:
+    """Let go of the originals of images that have their last state."""
+    if (given := shop.archive["images"]) is None:
+        return
+    from adapters.images.disposal import NoSeal, dispose, seal_of
+    from adapters.images.quarantine import Quarantine
+
+    try:
+        dispose(shop.engine, Quarantine(Path(given["quarantine"])), seal_of(given))
+    except (NoSeal, OSError) as error:
+        log.error("originals are not let go of", reason=str(error))
+
+
+def _forget_images(shop: Workshop) -> None:
+    """Remove what a day ago somebody who was killed left in quarantine."""
+    if (given := shop.archive["images"]) is None:
+        return
+    from adapters.images import disposal
+    from adapters.images.quarantine import Quarantine
+
+    if left := disposal.sweep(shop.engine, Quarantine(Path(given["quarantine"]))):
+        log.warning("files left behind in quarantine were removed", files=left)

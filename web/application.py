@@ -83,7 +83,7 @@ def create_application(assembly: Assembly) -> ASGIApp:
     )
     application.router.redirect_slashes = False
     application.router.default = Bounded(elsewhere, assembly.body_bytes)
-    wrapped: ASGIApp = Front(assembly.areas, Direct(list(assembly.contracts)), application, errors)
+    wrapped: ASGIApp = Front(assembly.areas, Direct(list(assembly.contracts), assembly.body_bytes), application, errors)
     for middleware in assembly.middlewares:
         wrapped = middleware(wrapped)
     return Observe(wrapped, metrics, request_line(assembly.name))

@@ -21,7 +21,7 @@ class Contract:
     :param name: the file ``specs/{name}.yaml``.
     :param base_path: where its paths hang under the process's public URL, without a trailing slash.
     :param handler: object with one method per ``operationId``.
-    :param direct: GET operations that are answered the short way (``web.direct``).
+    :param direct: GET and POST operations that are answered the short way (``web.direct``).
     """
 
     name: str

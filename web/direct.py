@@ -1,15 +1,15 @@
-"""The short way: GET operations named by a contract are answered without connexion, by the same rules.
+"""The short way: operations named by a contract are answered without connexion, by the same rules.
 
 Connexion takes a request through nine layers and builds its validators anew for each; here the path is matched once,
-plain parameters are checked against the same schemas, the handler is called, and its answer is checked by the same
-compiled validator. Whatever could be wrong with a request (a parameter that breaks its schema, is repeated or is of a
-form that needs taking apart) is connexion's to refuse.
+plain parameters and a JSON body are checked against the same schemas, the handler is called, and its answer is checked
+by the same compiled validator. Whatever could be wrong with a request (a parameter or a body that breaks its schema, a
+parameter that is repeated or is of a form that needs taking apart) is connexion's to refuse.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
@@ -22,7 +22,8 @@ from connexion.lifecycle import ConnexionResponse
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from web import contracts
+from web import contracts, posted
+from web.body import LARGEST
 from web.contracts import Contract
 from web.request import parameters_of
 from web.validation import complaint
@@ -43,51 +44,77 @@ class Operation:
     :param query: schemas of its query parameters by name.
     :param taken: names of those that the method takes as arguments.
     :param schemas: of its answers by status and media type.
+    :param body: schema of its JSON body, None for an operation without one.
     """
 
     method: Callable[..., Awaitable[Any]]
     query: Mapping[str, Schema]
     taken: frozenset[str]
     schemas: Schemas
+    body: Schema | None
+
+
+Path = tuple[str, re.Pattern[str], Operation | None]
 
 
 class Direct:
     """The operations that go the short way.
 
     :param served: contracts; those of their operations that they name as ``direct`` are answered here.
+    :param body_bytes: largest body that is looked at here.
     """
 
-    def __init__(self, served: list[Contract]) -> None:
-        paths = {f"{contract.base_path}/": list(_paths(contract)) for contract in served if contract.direct}
-        # The router tries paths without parameters first too.
-        self._exact = {
-            path: operation for known in paths.values() for path, pattern, operation in known if not pattern.groups
-        }
-        self._paths = {
-            base: [(pattern, operation) for _, pattern, operation in known if pattern.groups]
-            for base, known in paths.items()
-        }
+    def __init__(self, served: list[Contract], body_bytes: int = LARGEST) -> None:
+        known = {f"{contract.base_path}/": _paths(contract) for contract in served if contract.direct}
+        self._gets = _Paths({base: paths["get"] for base, paths in known.items()})
+        self._posts = _Paths({base: paths["post"] for base, paths in known.items()})
+        self._body_bytes = body_bytes
 
     def find(self, scope: Scope) -> ASGIApp | None:
-        """What answers a request, or None if it must go through connexion."""
+        """What answers a GET, or None if it must go through connexion, as every other request."""
         if scope["method"] != "GET":
             return None
-        path: str = scope["path"]
-        if path in self._exact:
-            return _direct(self._exact[path], {}, scope)
-        for base, patterns in self._paths.items():
-            if path.startswith(base):
-                return self._among(patterns, path, scope)
-        return None
+        operation, named = self._gets.find(scope["path"])
+        return _direct(operation, named, scope)
 
-    def _among(
-        self, patterns: list[tuple[re.Pattern[str], Operation | None]], path: str, scope: Scope
-    ) -> ASGIApp | None:
-        for pattern, operation in patterns:
+    async def posted(self, scope: Scope, receive: Receive) -> tuple[ASGIApp | None, Receive]:
+        """What answers a POST, or None as :meth:`find`; and where the request is to be read from, whoever answers."""
+        if scope["method"] != "POST" or scope["query_string"] or not posted.is_plain(scope, self._body_bytes):
+            return None, receive
+        operation, named = self._posts.find(scope["path"])
+        if operation is None or operation.body is None:
+            return None, receive
+        body, receive = await posted.read(receive)
+        if body is posted.ABSENT or body is None or complaint(operation.body, body):
+            return None, receive
+        return partial(_answer, operation, {**named, "body": body}), receive
+
+
+class _Paths:
+    """Operations by path; None at a path whose operation is not for the short way.
+
+    :param known: paths by the base below which they are.
+    """
+
+    def __init__(self, known: dict[str, list[Path]]) -> None:
+        # The router tries paths without parameters first too.
+        self._exact = {
+            path: operation for paths in known.values() for path, pattern, operation in paths if not pattern.groups
+        }
+        self._patterns = {
+            base: [(pattern, operation) for _, pattern, operation in paths if pattern.groups]
+            for base, paths in known.items()
+        }
+
+    def find(self, path: str) -> tuple[Operation | None, dict[str, str]]:
+        if path in self._exact:
+            return self._exact[path], {}
+        below = next((patterns for base, patterns in self._patterns.items() if path.startswith(base)), ())
+        for pattern, operation in below:
             match = pattern.fullmatch(path)
             if match is not None:
-                return _direct(operation, match.groupdict(), scope)
-        return None
+                return operation, match.groupdict()
+        return None, {}
 
 
 def _direct(operation: Operation | None, named: dict[str, str], scope: Scope) -> ASGIApp | None:
@@ -163,23 +190,26 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
-def _paths(contract: Contract) -> Iterator[tuple[str, re.Pattern[str], Operation | None]]:
-    """Paths and patterns in the order in which the router would try them; None where a GET is not for the short way."""
+def _paths(contract: Contract) -> dict[str, list[Path]]:
+    """By HTTP method the paths and patterns in the order in which the router would try them."""
     document = contracts.document(contract.name)
-    found = set()
+    found: dict[str, list[Path]] = {"get": [], "post": []}
+    missing = set(contract.direct)
     for path, item in document["paths"].items():
-        if (operation := item.get("get")) is None:
-            continue
-        named = [*item.get("parameters", ()), *operation.get("parameters", ())]
-        parameters = contracts.resolved(document, named)
-        made = None
-        if operation["operationId"] in contract.direct:
-            found.add(operation["operationId"])
-            method = contracts.method(contract.handler, operation["operationId"])
-            made = _operation(method, contracts.resolved(document, operation), parameters)
-        yield contract.base_path + path, _pattern(contract.base_path + path, parameters), made
-    if found != contract.direct:
-        raise LookupError(f"contract {contract.name!r} has no GET operation {sorted(contract.direct - found)}")
+        for http_method in found.keys() & item.keys():
+            operation = item[http_method]
+            named = [*item.get("parameters", ()), *operation.get("parameters", ())]
+            parameters = contracts.resolved(document, named)
+            made = None
+            if operation["operationId"] in contract.direct:
+                missing.discard(operation["operationId"])
+                method = contracts.method(contract.handler, operation["operationId"])
+                made = _operation(method, contracts.resolved(document, operation), parameters)
+            whole = contract.base_path + path
+            found[http_method].append((whole, _pattern(whole, parameters), made))
+    if missing:
+        raise LookupError(f"contract {contract.name!r} has no GET or POST operation {sorted(missing)}")
+    return found
 
 
 def _operation(method: Callable[..., Awaitable[Any]], operation: Schema, parameters: list[Schema]) -> Operation:
@@ -191,7 +221,8 @@ def _operation(method: Callable[..., Awaitable[Any]], operation: Schema, paramet
         status: {media_type: content["schema"] for media_type, content in response.get("content", {}).items()}
         for status, response in operation["responses"].items()
     }
-    return Operation(method, query, frozenset(query) & set(signature(method).parameters), schemas)
+    body = operation.get("requestBody", {}).get("content", {}).get(JSON, {}).get("schema")
+    return Operation(method, query, frozenset(query) & set(signature(method).parameters), schemas, body)
 
 
 def _pattern(path: str, parameters: list[Schema]) -> re.Pattern[str]:

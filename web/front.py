@@ -26,6 +26,8 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as ASGI application."""
         found = self._found(scope) if scope["type"] == "http" else None
+        if found is None and scope["type"] == "http":
+            found, receive = await self._direct.posted(scope, receive)
         if found is None:
             await self._otherwise(scope, receive, send)
             return

@@ -16,11 +16,12 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import DDL, BigInteger, Connection, Engine, Table, event, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from adapters.catalog.footprint import footprint
 from adapters.catalog.models import Base, Dataset, Individual, Membership
 
 T = TypeVar("T")
 NOTHING = object()
-KEPT = 4096  # answers that a process keeps
+MOST = 64 << 20  # bytes of answers that a process keeps
 ANYTHING = ""
 BEGIN, COUNT = "INSERT INTO catalog_change (id, number) VALUES (1, 0)", "UPDATE catalog_change SET number = number + 1"
 
@@ -72,16 +73,20 @@ for _model in (Dataset, Individual, Membership):
 
 
 class Kept:
-    """Answers of a member's database that hold until it counts a change; the least used go when there are many.
+    """Answers of a member's database that hold until it counts a change; the least used go when they take too much.
 
     What is kept is handed out again and again: callers must not change it.
+
+    :param most: bytes that keys and answers may take together; what alone takes more is handed out and not kept.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, most: int = MOST) -> None:
         self._engine = engine
+        self._most = most
+        self._bytes = 0
         self._lock = threading.Lock()
         self._number = -1
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._moment = threading.local()
 
     @contextmanager
@@ -122,15 +127,17 @@ class Kept:
             if number is None or number != self._number or key not in self._kept:
                 return NOTHING
             self._kept.move_to_end(key)
-            return self._kept[key]
+            return self._kept[key][0]
 
     def _keep(self, number: int | None, key: Hashable, value: object) -> None:
+        size = footprint((key, value))
         with self._lock:
             if number is None or number < self._number:
                 return
             if number > self._number:
-                self._number = number
+                self._number, self._bytes = number, 0
                 self._kept.clear()
-            self._kept[key] = value
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._bytes += size - self._kept.pop(key, (None, 0))[1]
+            self._kept[key] = value, size
+            while self._bytes > self._most:
+                self._bytes -= self._kept.popitem(last=False)[1][1]

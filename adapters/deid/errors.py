@@ -21,6 +21,7 @@ class Reason(StrEnum):
     TWO_PATIENTS = "study-of-two-patients"
     INCOMPLETE = "incomplete"
     DUPLICATE = "duplicate-uid"
+    WITHDRAWN = "withdrawn"
     LINK = "link"
     LEFT_OVER = "identifier-left"
 

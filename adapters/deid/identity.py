@@ -24,6 +24,7 @@ class Keyed:
         self.collection = collection
         self._uids = _derived(key, "uid", collection)
         self._days = _derived(key, "days", collection)
+        self._patients = _derived(key, "patient", collection)
         self._known: dict[str, str] = {}
 
     def uid(self, original: str) -> str:
@@ -35,6 +36,10 @@ class Keyed:
                 self._known.clear()
             self._known[original] = found
         return found
+
+    def patient(self, original: str) -> str:
+        """What a patient id is remembered by; it tells nobody the id who has not the key."""
+        return hmac.digest(self._patients, original.encode("utf-8", "surrogateescape"), "sha256").hex()[:32]
 
     def days(self, individual: str, least: int, most: int) -> int:
         """Days by which the dates of an individual move back, between ``least`` and ``most`` inclusive."""

@@ -15,8 +15,7 @@ from typing import Any, Final
 
 from adapters.jobs.ledger import Verdict
 from adapters.jobs.screen import ScreenFailed
-from adapters.jobs.states import STEPS, Step
-from adapters.jobs.work import Work
+from adapters.jobs.states import STEPS, Kind, Step
 from adapters.qc.errors import CannotCheck
 from adapters.store import StoreError
 
@@ -27,17 +26,12 @@ def main() -> None:
     """Do the steps that are left."""
     say = _mouth()
     request = json.loads(sys.stdin.readline())
-    work = Work.of(request, _progress(say))
-    do: Mapping[Step, Callable[[], dict[int, Verdict]]] = {
-        Step.CHECKSUM: work.checksum,
-        Step.CHECK: work.check,
-        Step.SCREEN: work.screen,
-        Step.ARCHIVE: work.archive_files,
-    }
+    steps = STEPS[Kind(request["kind"])]
+    do = _steps(request, _progress(say))
     try:
-        for step in STEPS[STEPS.index(Step(request["step"])) :]:
+        for step in steps[steps.index(Step(request["step"])) :]:
             verdicts = {str(id): asdict(verdict) for id, verdict in do[step]().items()}
-            say({"step": step, "last": step is STEPS[-1], "verdicts": verdicts})
+            say({"step": step, "last": step is steps[-1], "verdicts": verdicts})
             if not sys.stdin.readline():
                 return
     except MemoryError:
@@ -46,6 +40,26 @@ def main() -> None:
         say({"failed": str(error)})
     except OSError as error:
         say({"failed": f"{error.filename or 'a file'}: {error.strerror or error}"})
+
+
+def _steps(
+    request: Mapping[str, Any], progress: Callable[[int], None]
+) -> Mapping[Step, Callable[[], dict[int, Verdict]]]:
+    """What is done at each step; the libraries of the other kind are not loaded."""
+    if request["kind"] == Kind.IMAGES:
+        from adapters.images.work import Work as Images
+
+        images = Images.of(request, progress)
+        return {Step.DEIDENTIFY: images.deidentify, Step.CHECK: images.check, Step.ARCHIVE: images.archive_files}
+    from adapters.jobs.work import Work
+
+    work = Work.of(request, progress)
+    return {
+        Step.CHECKSUM: work.checksum,
+        Step.CHECK: work.check,
+        Step.SCREEN: work.screen,
+        Step.ARCHIVE: work.archive_files,
+    }
 
 
 def _mouth() -> Callable[[Mapping[str, Any]], None]:

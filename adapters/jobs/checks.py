@@ -23,12 +23,14 @@ SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Files of one set by id, and what their submitter calls them; ``progress`` is told bytes read.
+    """Files of one set by id, their keys in the store, and what their submitter calls them; ``progress`` is told bytes
+    read.
 
     ``sets`` is a folder of reference sets for a taxonomic profile, ``organism`` the declared one.
     """
 
     paths: Mapping[int, Path]
+    keys: Mapping[int, str]
     declared: Mapping[int, str]
     folder: Path
     memory: int
@@ -54,7 +56,10 @@ def check_set(given: Check) -> dict[int, Verdict]:
     options = Options(limits=limits, sets=given.sets, organism=given.organism)
     made = check(list(chosen.values()), options, progress)
     ids = {path: id for id, path in chosen.items()}
-    return {ids[file.path]: _verdict(file, one, document(made)) for one in made.sets for file in one.files}
+    of = {ids[file.path]: (file, one) for one in made.sets for file in one.files}
+    for id, (file, _) in of.items():
+        file.path = Path(given.keys[id])  # where this machine had it is no matter of the submitter's
+    return {id: _verdict(file, one, document(made)) for id, (file, one) in of.items()}
 
 
 def _is_checked(path: Path, declared: str) -> bool:

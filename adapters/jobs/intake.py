@@ -13,7 +13,7 @@ from adapters.catalog.engine import writing
 from adapters.catalog.models import Dataset, Location
 from adapters.jobs.clock import now
 from adapters.jobs.ledger import note
-from adapters.jobs.states import STEPS, FileState, JobState
+from adapters.jobs.states import STEPS, FileState, JobState, Kind
 from adapters.jobs.tables import Arrival, Job
 from adapters.jobs.together import together
 from adapters.registration.plan import Claim, Origin, Plan, ProblemKind
@@ -80,7 +80,7 @@ def _job(session: Session, dataset: str, group: Sequence[Claim], sizes: dict[str
         dataset=dataset,
         title=names if len(names) <= LONGEST_TITLE else names[: LONGEST_TITLE - 1] + "…",
         state=JobState.WAITING,
-        step=STEPS[0],
+        step=STEPS[Kind.SEQUENCES][0],
         priority=priority,
         not_before=at,
         total_bytes=sum(sizes[claim.key] for claim in group),

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from adapters.catalog.engine import writing
 from adapters.jobs.clock import now
-from adapters.jobs.states import FAILED_BY, STEPS, FileState, JobState, Step
+from adapters.jobs.states import FAILED_BY, STEPS, TOGETHER, FileState, JobState, Kind, Step
 from adapters.jobs.tables import Arrival, Document, Job, JobEvent
 
 LEASE: Final = dt.timedelta(seconds=60)
@@ -42,11 +42,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a step says of one file: no ``reasons`` if it passed. ``report`` and ``file`` are None if unchanged."""
+    """What a step says of one file: no ``reasons`` if it passed. ``report`` and ``file`` are None if unchanged.
+
+    ``state`` is what a file becomes that did not pass, if not what the step says of all.
+    """
 
     reasons: tuple[str, ...] = ()
     report: Document | None = None
     file: str | None = None
+    state: FileState | None = None
 
 
 def take(engine: Engine, job: int, worker: str, lease: dt.timedelta = LEASE) -> Claim | None:
@@ -107,38 +111,49 @@ def beat(engine: Engine, claim: Claim, done_bytes: int, lease: dt.timedelta = LE
 def passed(engine: Engine, claim: Claim, step: Step, verdicts: Mapping[int, Verdict]) -> bool:
     """Write down what a step says of the files (by id of the arrival); whether the job goes on.
 
-    A file that did not pass ends the job: those that belong with it are held.
+    A file that did not pass ends the job where files belong together: the others are held. Images go on without it.
     :raises LostClaim: if the job is not ours any more.
     :raises Cancelled: if it is to end.
     """
     with held(engine, claim) as (session, job):
         if job.cancel:
             raise Cancelled
-        failed = any(verdict.reasons for verdict in verdicts.values())
-        for arrival in session.scalars(select(Arrival).where(Arrival.job == job.id)):
-            _judge(session, arrival, step, verdicts.get(arrival.id, Verdict()), failed=failed)
+        kind = Kind(job.kind)
+        checked = session.scalars(select(Arrival).where(Arrival.job == job.id, Arrival.state == FileState.CHECKING))
+        found = {arrival: verdicts.get(arrival.id, Verdict()) for arrival in checked}
+        bad = sum(bool(verdict.reasons) for verdict in found.values())
+        together = kind in TOGETHER and bad > 0
+        for arrival, verdict in found.items():
+            _judge(session, arrival, step, verdict, held=together, last=step is STEPS[kind][-1])
         job.attempts = 0
-        if failed:
+        if together or bad == len(found):
             _end(session, job, JobState.FAILED, f"{FAILED_BY[step]}")
-        elif step is STEPS[-1]:
-            _end(session, job, JobState.DONE, "")
+        elif step is STEPS[kind][-1]:
+            _end(session, job, JobState.DONE, _left_out(session, job))
         else:
-            job.step = STEPS[STEPS.index(step) + 1]
+            job.step = STEPS[kind][STEPS[kind].index(step) + 1]
             note(session, job.id, f"{step} passed")
-        return not failed
+        return job.state == JobState.RUNNING
 
 
-def _judge(session: Session, arrival: Arrival, step: Step, verdict: Verdict, *, failed: bool) -> None:
+def _left_out(session: Session, job: Job) -> str:
+    """How many files were not archived; empty if all were."""
+    states = list(session.scalars(select(Arrival.state).where(Arrival.job == job.id)))
+    others = sum(state != FileState.ARCHIVED for state in states)
+    return f"{others} of {len(states)} files were not archived" if others else ""
+
+
+def _judge(session: Session, arrival: Arrival, step: Step, verdict: Verdict, *, held: bool, last: bool) -> None:
     arrival.updated_at = now(session)
     if verdict.report is not None:
         arrival.report = verdict.report
     if verdict.file is not None:
         arrival.file = verdict.file
     if verdict.reasons:
-        arrival.state, arrival.reasons = FAILED_BY[step], list(verdict.reasons)
-    elif failed:
+        arrival.state, arrival.reasons = verdict.state or FAILED_BY[step], list(verdict.reasons)
+    elif held:
         arrival.state, arrival.reasons = FileState.HELD, ["a file that belongs with this one did not pass"]
-    elif step is STEPS[-1]:
+    elif last:
         arrival.state = FileState.ARCHIVED
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from adapters.catalog.engine import writing
 from adapters.jobs.clock import aware, now
 from adapters.jobs.ledger import CANCELLED, close, note
-from adapters.jobs.states import STEPS, FileState, JobState, Step
+from adapters.jobs.states import STEPS, FileState, JobState, Kind, Step
 from adapters.jobs.tables import Arrival, Job, JobEvent
 
 
@@ -65,14 +65,14 @@ def job(engine: Engine, number: int) -> dict[str, Any]:
 
 
 def report(engine: Engine, number: int) -> list[dict[str, Any]]:
-    """The reports of the check of a job's files.
+    """The report of the check of a job's files: none before the check, one after it, with all of them.
 
     :raises NoSuchJob: if there is none.
     """
     with Session(engine) as session:
         _job(session, number)
         query = select(Arrival.report).where(Arrival.job == number, Arrival.report.is_not(None)).order_by(Arrival.id)
-        return [one for one in session.scalars(query) if one is not None]
+        return [one for one in session.scalars(query.limit(1)) if one is not None]
 
 
 def cancel(engine: Engine, number: int) -> None:
@@ -106,11 +106,15 @@ def retry(engine: Engine, number: int) -> None:
         if found.state not in (JobState.FAILED, JobState.CANCELLED):
             raise NotNow(f"job {number} is {found.state}; only one that failed or was cancelled can be tried again")
         arrivals = session.scalars(select(Arrival).where(Arrival.job == number)).all()
+        if found.kind == Kind.IMAGES:
+            arrivals = [one for one in arrivals if one.state == FileState.NOT_CHECKED]
+            if not arrivals:
+                raise NotNow(f"job {number}: every image has its answer; hand in again what shall be tried again")
         for one in arrivals:
             _expect_free(session, one)
         for one in arrivals:
             one.state, one.reasons, one.report, one.updated_at = FileState.CHECKING, [], None, now(session)
-        found.state, found.step, found.attempts = JobState.WAITING, STEPS[0], 0
+        found.state, found.step, found.attempts = JobState.WAITING, STEPS[Kind(found.kind)][0], 0
         found.cancel, found.error, found.finished_at, found.done_bytes = False, "", None, 0
         found.not_before = now(session)
         note(session, number, "begins again")
@@ -153,6 +157,7 @@ def _plain(job: Job) -> dict[str, Any]:
     moments = {name: getattr(job, name) for name in ("created_at", "started_at", "finished_at", "not_before")}
     return {
         "id": job.id,
+        "kind": job.kind,
         "dataset": job.dataset,
         "title": job.title,
         "state": job.state,

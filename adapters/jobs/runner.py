@@ -24,7 +24,7 @@ from adapters.jobs import ledger
 from adapters.jobs.ledger import Cancelled, Claim, LostClaim, Verdict
 from adapters.jobs.limits import ChildLimits, end, start
 from adapters.jobs.scratch import attempt_folder
-from adapters.jobs.states import Step
+from adapters.jobs.states import FileState, Kind, Step
 from adapters.jobs.tables import Arrival, Job
 
 log = structlog.get_logger(__name__)
@@ -128,20 +128,35 @@ def _watch(
 
 def _verdicts(line: Mapping[str, Any]) -> dict[int, Verdict]:
     return {
-        int(id): Verdict(tuple(said["reasons"]), said["report"], said["file"]) for id, said in line["verdicts"].items()
+        int(id): Verdict(
+            tuple(said["reasons"]),
+            said["report"],
+            said["file"],
+            FileState(said["state"]) if said["state"] else None,
+        )
+        for id, said in line["verdicts"].items()
     }
 
 
 def _request(shop: Workshop, claim: Claim, folder: Path) -> dict[str, Any]:
     with Session(shop.engine) as session:
         job = session.get_one(Job, claim.job)
-        arrivals = session.scalars(select(Arrival).where(Arrival.job == claim.job).order_by(Arrival.id))
+        checked = select(Arrival).where(Arrival.job == claim.job, Arrival.state == FileState.CHECKING)
         files = [
-            {"id": one.id, "store": one.store, "key": one.key, "size": one.size, "declared": one.declared}
-            for one in arrivals
+            {
+                "id": one.id,
+                "store": one.store,
+                "key": one.key,
+                "size": one.size,
+                "declared": one.declared,
+                "report": one.report if job.kind == Kind.IMAGES else None,
+            }
+            for one in session.scalars(checked.order_by(Arrival.id))
         ]
         return {
             "archive": dict(shop.archive),
+            "job": job.id,
+            "kind": job.kind,
             "dataset": job.dataset,
             "step": job.step,
             "files": files,

@@ -10,10 +10,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-FILES = "{files}"
-SUMMARY = "{summary}"
+FILES: Final = "{files}"
+SUMMARY: Final = "{summary}"
 
 
 class ScreenFailed(Exception):
@@ -25,12 +25,14 @@ class Screen:
     """``command`` has ``{files}`` where the files go and ``{summary}`` where the path of the JSON file goes.
 
     ``reads`` and ``human`` name the counts in it; files with more than ``share`` (0 to 1) of human reads are refused.
+    A set of more files than ``at_once`` is given file by file.
     """
 
     command: Sequence[str]
     reads: str
     human: str
     share: float
+    at_once: int | None = None
 
     def objection(self, paths: Sequence[Path], folder: Path) -> str | None:
         """Why the files are refused; None if they are not.
@@ -38,15 +40,21 @@ class Screen:
         :param folder: for the summary.
         :raises ScreenFailed: if the program gives no answer.
         """
-        found = self._summary(paths, folder / "screen.json")
-        try:
-            reads, human = int(found[self.reads]), int(found[self.human])
-        except (KeyError, TypeError, ValueError) as error:
-            wanted = f"{self.reads!r} and {self.human!r}"
-            raise ScreenFailed(f"the summary of {self.command[0]} has no counts {wanted}") from error
+        whole = self.at_once is None or len(paths) <= self.at_once
+        counted = [self._counts(part, folder) for part in ([paths] if whole else [[path] for path in paths])]
+        reads, human = sum(all_ for all_, _ in counted), sum(some for _, some in counted)
         if human <= self.share * reads:
             return None
         return f"{human:,} of {reads:,} reads ({human / reads:.2%}) are human; allowed are {self.share:.2%}"
+
+    def _counts(self, paths: Sequence[Path], folder: Path) -> tuple[int, int]:
+        """All reads of some files, and the human ones."""
+        found = self._summary(paths, folder / "screen.json")
+        try:
+            return int(found[self.reads]), int(found[self.human])
+        except (KeyError, TypeError, ValueError) as error:
+            wanted = f"{self.reads!r} and {self.human!r}"
+            raise ScreenFailed(f"the summary of {self.command[0]} has no counts {wanted}") from error
 
     def _summary(self, paths: Sequence[Path], summary: Path) -> Mapping[str, Any]:
         command: list[str] = []

@@ -15,6 +15,9 @@ class FileState(StrEnum):
     HUMAN_FAILED = "Human Reads Found"
     REFUSED = "Registration Failed"
     HELD = "Held"  # it is good, but a file that belongs with it is not
+    DEIDENTIFICATION_FAILED = "De-identification Failed"
+    QUARANTINED = "Quarantined"  # somebody must look at it
+    REJECTED = "Rejected"  # somebody looked, and it may not be passed on
     NOT_CHECKED = "Not Checked"  # the check itself failed, again and again
     CANCELLED = "Cancelled"
 
@@ -29,18 +32,32 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Kind(StrEnum):
+    """What a job works on. Sequence files of one job are archived together or not at all, images each for itself."""
+
+    SEQUENCES = "sequences"
+    IMAGES = "images"
+
+
 class Step(StrEnum):
-    """What a job does, in this order; the state of a job names the next."""
+    """What a job does; the state of a job names the next."""
 
     CHECKSUM = "checksum"
+    DEIDENTIFY = "deidentify"
     CHECK = "check"
     SCREEN = "screen"
     ARCHIVE = "archive"
 
 
-STEPS = tuple(Step)
+STEPS = {
+    Kind.SEQUENCES: (Step.CHECKSUM, Step.CHECK, Step.SCREEN, Step.ARCHIVE),
+    Kind.IMAGES: (Step.DEIDENTIFY, Step.CHECK, Step.ARCHIVE),
+}
+"""The steps of a kind, in their order."""
+TOGETHER = frozenset({Kind.SEQUENCES})
 FAILED_BY = {
     Step.CHECKSUM: FileState.MD5_FAILED,
+    Step.DEIDENTIFY: FileState.DEIDENTIFICATION_FAILED,
     Step.CHECK: FileState.QUALITY_FAILED,
     Step.SCREEN: FileState.HUMAN_FAILED,
     Step.ARCHIVE: FileState.REFUSED,

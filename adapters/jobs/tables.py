@@ -23,12 +23,15 @@ class Job(Base):
 
     While it runs, ``token`` says who may write to it and ``lease_until`` how long that is believed without a sign of
     life. ``attempts`` counts those that ended without an answer. ``done_bytes`` of ``total_bytes`` are behind it.
+    ``study`` is the Study Instance UID that images will have.
     """
 
     __tablename__ = "job"
     __table_args__ = (Index("job_order", "state", "priority", "id"),)
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(default="sequences")
     dataset: Mapped[str] = mapped_column(index=True)
+    study: Mapped[str | None] = mapped_column(index=True)
     title: Mapped[str]
     state: Mapped[str]
     step: Mapped[str]
@@ -51,7 +54,7 @@ class Arrival(Base):
     """A file that was submitted: where it is, what the submitter said of it, and what was found.
 
     ``declared`` is the line of the manifest; ``reasons`` are for the submitter to read; ``file`` is its id once it is
-    archived.
+    archived. ``instance`` is the SOP Instance UID that an image will have.
     """
 
     __tablename__ = "arrival"
@@ -61,6 +64,7 @@ class Arrival(Base):
     dataset: Mapped[str] = mapped_column(index=True)
     store: Mapped[str]
     key: Mapped[str]
+    instance: Mapped[str | None] = mapped_column(index=True)
     size: Mapped[int] = mapped_column(BigInteger)
     declared: Mapped[Document]
     state: Mapped[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from sqlalchemy import Engine, select
@@ -99,6 +99,7 @@ class Work:
         before = int(self.total * CHECKED_SHARE)
         checked = Check(
             paths={file.id: self._path(file) for file in self.files},
+            keys={file.id: file.claim.key for file in self.files},
             declared={file.id: file.claim.format for file in self.files},
             folder=self.folder,
             memory=self.memory,
@@ -163,9 +164,11 @@ class Work:
         if (path := store.path(file.claim.key)) is not None:
             return path
         if file.id not in self._local:
-            place = self.folder / str(file.id)
-            place.mkdir()
-            path = place / Path(file.claim.key).name
+            # Mates are known by their names beside each other, so that files of one folder are in one folder here too.
+            parents = sorted({str(PurePosixPath(one.claim.key).parent) for one in self.files})
+            place = self.folder / f"files-{parents.index(str(PurePosixPath(file.claim.key).parent))}"
+            place.mkdir(exist_ok=True)
+            path = place / PurePosixPath(file.claim.key).name
             with path.open("wb") as into:
                 into.writelines(store.stream(file.claim.key))
             self._local[file.id] = path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -24,7 +24,7 @@ from adapters.qc.report import FileReport, Report, SetReport
 from adapters.qc.rules import Rules, rules
 from adapters.qc.source import Source
 from adapters.qc.tally import Keys
-from adapters.qc.taxonomy.reads import of_bam, of_fastq
+from adapters.qc.taxonomy.reads import NoBases, of_alignments, of_fastq
 from adapters.qc.wording import compression
 
 Progress = Callable[[Path, int], None]
@@ -116,8 +116,10 @@ def _check_file(file: BinaryIO, report: FileReport, options: Options, progress: 
     report.findings += _name_findings(found, promised, report.size)
     if found.format in ALIGNED or found.format in CALLED:
         _records(file, found, report, options, lambda read: progress(report.path, read))
-        if found.format == "bam" and options.sets:
-            _profile(report, of_bam(report.path), options, options.sets)
+        if options.sets and _has_bases(found, report, options):
+            genome = options.genome.path if options.genome else None
+            with suppress(NoBases):  # no profile then; what is wrong with the file was found before
+                _profile(report, of_alignments(report.path, genome), options, options.sets)
         return None
     if found.format != "fastq":
         return None
@@ -133,6 +135,13 @@ def _check_file(file: BinaryIO, report: FileReport, options: Options, progress: 
             outcome.close()
             raise
     return outcome
+
+
+def _has_bases(found: Detected, report: FileReport, options: Options) -> bool:
+    """Whether bases can be had from the file and a reference given here; one that a CRAM file names is never opened."""
+    if found.format != "cram" or not report.facts.get("references"):
+        return found.format in ALIGNED
+    return options.genome is not None and "reference" not in {finding.kind for finding in report.findings}
 
 
 def _profile(report: FileReport, sequences: Iterable[str], options: Options, sets: Path) -> None:

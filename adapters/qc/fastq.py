@@ -54,7 +54,7 @@ class Kernel:
         checked = first_pass(file, container, seed, limits, progress)
         try:
             again = repeated(file, container, seed, checked)
-        except BaseException:
+        except BaseException:  # however the check ends, the disk that the names take is given back
             checked.names.close()
             raise
         numbers = profile(checked.tally, checked.totals)
@@ -91,7 +91,7 @@ def first_pass(file: BinaryIO, container: Container, seed: Keys, limits: Limits,
     try:
         checked.fault = _read(Source(file, container, limits.threads), seed, checked, progress)
         unchanged(file, before)
-    except BaseException:
+    except BaseException:  # as above
         checked.names.close()
         raise
     return checked

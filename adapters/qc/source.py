@@ -5,16 +5,17 @@ from __future__ import annotations
 import bz2
 import lzma
 import queue
-import struct
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Protocol, cast
+from itertools import cycle
+from typing import BinaryIO, Final, Protocol
 
 import numpy as np
-from isal import igzip_lib, isal_zlib
+from isal import igzip_lib
 
+from adapters.qc import bgzf
 from adapters.qc.detection import Container, bgzf_size
 from adapters.qc.errors import UnsupportedFormat
 from adapters.qc.parallel import inflated
@@ -33,13 +34,8 @@ ROOM: Final = 1 << 16
 LONGEST_RECORD: Final = 1 << 28
 """Bytes of the longest record that is checked."""
 AHEAD: Final = 2
-BGZF_FIXED: Final = 12
-BGZF_HEADER: Final = 64
-"""Bytes of a header that are looked at: enough for the extra field of every writer."""
 
-# The stub of isal calls its exception class an exception.
-_IsalError = cast("type[Exception]", isal_zlib.error)
-CORRUPT: Final = (_IsalError, ZstdError, OSError, lzma.LZMAError, EOFError)
+CORRUPT: Final = (bgzf.ISAL_ERROR, ZstdError, OSError, lzma.LZMAError, EOFError)
 
 
 class Decompressor(Protocol):
@@ -125,14 +121,14 @@ class Source:
         """Blocks of known size, each at once; what comes at the first that is none, or is not whole or not right."""
         at = 0
         while True:
-            size = bgzf_size(data[at : at + BGZF_HEADER])
+            size = bgzf_size(data[at : at + bgzf.HEADER])
             if not size or at + size > len(data):
                 more = self._read()
                 if not more:
                     return data[at:]
                 data, at = data[at:] + more, 0
                 continue
-            out = bgzf_block(memoryview(data)[at : at + size])
+            out = bgzf.content(memoryview(data)[at : at + size])
             if out is None:
                 return data[at:]
             self.members += 1
@@ -185,25 +181,17 @@ class Source:
             data = self._read()
 
 
-def bgzf_block(block: memoryview) -> bytes | None:
-    """Content of a whole BGZF block (SAM specification 4.1), or nothing if it is not what its check sums say."""
-    head = BGZF_FIXED + struct.unpack_from("<H", block, 10)[0]
-    sums = struct.unpack_from("<II", block, len(block) - 8)
-    try:
-        out = igzip_lib.decompress(block[head:-8], flag=igzip_lib.DECOMP_DEFLATE, bufsize=1 << 16)
-    except CORRUPT:
-        return None
-    return out if (isal_zlib.crc32(out), len(out)) == sums else None
-
-
 def blocks(source: Source) -> Iterator[Block]:
-    """Blocks of about :data:`BLOCK` bytes with :data:`ROOM` before them."""
+    """Blocks of about :data:`BLOCK` bytes with :data:`ROOM` before them; one is overwritten when the next is asked for.
+
+    A fresh array for each would cost as much as a third of the check: the system clears its pages first.
+    """
     if source.threads == 1:
-        yield from _gathered(source)
+        yield from _gathered(source, 1)
         return
     if source.container == "bgzf" and source.file.seekable():
         after = source.file.tell()
-        for found in inflated(source.file, ROOM, source.threads):
+        for found in inflated(source.file, ROOM, BLOCK, source.threads):
             source.members += found.blocks
             source.stored = after = found.after
             if found.end > ROOM:
@@ -219,7 +207,8 @@ def _read_ahead(source: Source) -> Iterator[Block]:
 
     def fill() -> None:
         try:
-            for block in _gathered(source):
+            # One is with the reader, some wait, one is filled.
+            for block in _gathered(source, AHEAD + 2):
                 if not _put(ready, block, stop):
                     return
             _put(ready, None, stop)
@@ -250,14 +239,15 @@ def _put(
     return False
 
 
-def _gathered(source: Source) -> Iterator[Block]:
-    text = np.empty(ROOM + BLOCK, np.uint8)
-    end = ROOM
+def _gathered(source: Source, alive: int) -> Iterator[Block]:
+    """Blocks in ``alive`` arrays in turn."""
+    size = ROOM + max(BLOCK, READ, bgzf.LARGEST)
+    texts = cycle([np.empty(size, np.uint8) for _ in range(alive)])
+    text, end = next(texts), ROOM
     for piece in source.pieces():
-        if end + len(piece) > len(text):
+        if end > ROOM and end + len(piece) > ROOM + BLOCK:
             yield Block(text, ROOM, end, source.stored)
-            text = np.empty(ROOM + BLOCK, np.uint8)
-            end = ROOM
+            text, end = next(texts), ROOM
         text[end : end + len(piece)] = np.frombuffer(piece, np.uint8)
         end += len(piece)
     if end > ROOM:

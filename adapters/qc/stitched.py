@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from adapters.qc.errors import CannotCheck
-from adapters.qc.source import LONGEST_RECORD, ROOM, Block, Source, blocks
+from adapters.qc.source import LONGEST_RECORD, Block, Source, blocks
 from adapters.qc.tally import Bytes
 
 Read = Callable[[Bytes, int, int, bool], int]
@@ -20,14 +20,14 @@ def read_all(source: Source, read: Read) -> Iterator[Block]:
     :raises CannotCheck: if a record is longer than :data:`LONGEST_RECORD`.
     """
     rest = np.empty(0, np.uint8)
-    waiting: list[Block] = []
+    waiting: list[Bytes] = []
     for block in blocks(source):
-        waiting.append(block)
         # A record longer than a block is tried again only when twice as much of it is there.
-        if sum(part.end - part.start for part in waiting) < len(rest):
+        if sum(map(len, waiting)) + block.end - block.start < len(rest):
+            waiting.append(block.text[block.start : block.end].copy())
             yield block
             continue
-        text, start, end = _joined(rest, waiting)
+        text, start, end = _joined(rest, waiting, block)
         waiting.clear()
         start = read(text, start, end, False)
         if end - start > LONGEST_RECORD:
@@ -35,17 +35,17 @@ def read_all(source: Source, read: Read) -> Iterator[Block]:
                 f"{source.file.name}: a record is longer than {LONGEST_RECORD:,} bytes"
                 f" (before byte {block.stored:,} of the file); this is no FASTQ that can be checked"
             )
-        rest = text[start:end].copy() if end - start < ROOM else text[start:end]
+        rest = text[start:end].copy()
         yield block
-    text, start, end = _joined(rest, waiting)
-    read(text, start, end, True)
+    text = np.concatenate((rest, *waiting))
+    read(text, 0, len(text), True)
 
 
-def _joined(rest: Bytes, following: list[Block]) -> tuple[Bytes, int, int]:
-    if len(following) == 1 and len(rest) <= following[0].start:
-        block = following[0]
+def _joined(rest: Bytes, waiting: list[Bytes], block: Block) -> tuple[Bytes, int, int]:
+    """What was not read, and the block, in one text: that of the block where there is room before it."""
+    if len(rest) <= block.start and not waiting:
         start = block.start - len(rest)
         block.text[start : block.start] = rest
         return block.text, start, block.end
-    text = np.concatenate((rest, *(block.text[block.start : block.end] for block in following)))
+    text = np.concatenate((rest, *waiting, block.text[block.start : block.end]))
     return text, 0, len(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -82,57 +82,83 @@ class DicomFolder:
             self._plan(instance, reading)
 
     def _instances(self, reading: Reading) -> Iterator[Instance]:
-        store = reading.archive.stores[self.store]
-        for key in store.list(self.folder):
-            if any(fnmatchcase(key, pattern) for pattern in self.exclude):
-                continue
-            origin = Origin(key)
-            try:
-                with ByteSource(store, key) as source:
-                    tags = _tags(source)
-            except (StoreError, NotDicom) as error:
-                reading.plan.problem(origin, ProblemKind.UNREADABLE, str(error))
-                continue
-            if _is_complete(tags, origin, reading):
-                yield Instance(key, origin, tags)
+        keys = reading.archive.stores[self.store].list(self.folder)
+        chosen = (key for key in keys if not any(fnmatchcase(key, pattern) for pattern in self.exclude))
+        return _read(self.store, chosen, reading)
 
     def _plan(self, instance: Instance, reading: Reading) -> None:
-        study, series = instance.uid("StudyInstanceUID"), instance.uid("SeriesInstanceUID")
-        plan = reading.plan
-        plan.add(
-            Row(ImagingStudy, self._study(instance, study, reading), instance.origin, True, ("dataset", "individual"))
-        )
-        plan.add(Row(ImagingSeries, _series(instance, study, series), instance.origin, True, ("study", "modality")))
-        plan.add(Row(ImagingInstance, _object(instance, series), instance.origin))
-        plan.claims.append(
-            Claim(
-                key=instance.key,
-                origin=instance.origin,
-                store=self.store,
-                dataset=reading.dataset,
-                title="",
-                format="DICOM",
-                series=series,
-                instance=instance.uid("SOPInstanceUID"),
-                individuals=(instance.individual,),
-            )
-        )
+        _plan(instance, self.store, reading)
 
-    def _study(self, instance: Instance, uid: str, reading: Reading) -> dict[str, Any]:
-        day = None
+
+@dataclass(frozen=True, slots=True)
+class DicomFiles:
+    """De-identified objects of ``store``, each with the accession of its individual."""
+
+    store: str
+    individuals: Mapping[str, str]
+
+    def read(self, reading: Reading) -> None:
+        """See :class:`~adapters.registration.registration.Source`."""
+        by_individual: dict[str, list[Instance]] = {}
+        for instance in _once(_read(self.store, self.individuals, reading), reading):
+            instance.individual = self.individuals[instance.key]
+            by_individual.setdefault(instance.individual, []).append(instance)
+            _plan(instance, self.store, reading)
+        for accession, own in by_individual.items():
+            _plan_individual(accession, own, reading)
+
+
+def _read(store_name: str, keys: Iterable[str], reading: Reading) -> Iterator[Instance]:
+    """The objects of ``keys``; one that cannot be read or lacks something is a problem."""
+    store = reading.archive.stores[store_name]
+    for key in keys:
+        origin = Origin(key)
         try:
-            day = dicom_date(instance.text("StudyDate"))
-        except ValueError as error:
-            reading.plan.problem(instance.origin.at("StudyDate"), ProblemKind.BAD_DATE, str(error))
-        return {
-            "uid": uid,
-            "dataset": reading.dataset,
-            "individual": instance.individual,
-            "study_date": day,
-            "description": instance.description("StudyDescription"),
-            "age": dicom_age(instance.text("PatientAge")),
-            "attributes": {"time": time} if TIME.fullmatch(time := instance.text("StudyTime")) else {},
-        }
+            with ByteSource(store, key) as source:
+                tags = _tags(source)
+        except (StoreError, NotDicom) as error:
+            reading.plan.problem(origin, ProblemKind.UNREADABLE, str(error))
+            continue
+        if _is_complete(tags, origin, reading):
+            yield Instance(key, origin, tags)
+
+
+def _plan(instance: Instance, store: str, reading: Reading) -> None:
+    study, series = instance.uid("StudyInstanceUID"), instance.uid("SeriesInstanceUID")
+    plan = reading.plan
+    plan.add(Row(ImagingStudy, _study(instance, study, reading), instance.origin, True, ("dataset", "individual")))
+    plan.add(Row(ImagingSeries, _series(instance, study, series), instance.origin, True, ("study", "modality")))
+    plan.add(Row(ImagingInstance, _object(instance, series), instance.origin))
+    plan.claims.append(
+        Claim(
+            key=instance.key,
+            origin=instance.origin,
+            store=store,
+            dataset=reading.dataset,
+            title="",
+            format="DICOM",
+            series=series,
+            instance=instance.uid("SOPInstanceUID"),
+            individuals=(instance.individual,),
+        )
+    )
+
+
+def _study(instance: Instance, uid: str, reading: Reading) -> dict[str, Any]:
+    day = None
+    try:
+        day = dicom_date(instance.text("StudyDate"))
+    except ValueError as error:
+        reading.plan.problem(instance.origin.at("StudyDate"), ProblemKind.BAD_DATE, str(error))
+    return {
+        "uid": uid,
+        "dataset": reading.dataset,
+        "individual": instance.individual,
+        "study_date": day,
+        "description": instance.description("StudyDescription"),
+        "age": dicom_age(instance.text("PatientAge")),
+        "attributes": {"time": time} if TIME.fullmatch(time := instance.text("StudyTime")) else {},
+    }
 
 
 class NotDicom(ValueError):
@@ -219,19 +245,22 @@ class Persons:
         return known[0] if known else numbers.new(own[0].origin.at("PatientID"))
 
     def _individual(self, patient: str, accession: str, own: Sequence[Instance]) -> None:
-        sex = next((SEXES[i.text("PatientSex")] for i in own if i.text("PatientSex") in SEXES), UNKNOWN_SEX)
-        mapped = self.mapping.get(patient) if self.mapping else None
-        values = {
-            "accession": accession,
-            "name": "",
-            "sex": sex["id"],
-            "record": {"sex": sex},
-            "link": mapped.link if mapped else None,
-        }
-        origin = own[0].origin
-        self.reading.plan.add(Row(Individual, values, origin, shared=True, fixed=("link",) if mapped else ()))
-        membership = {"dataset": self.reading.dataset, "individual": accession}
-        self.reading.plan.add(Row(Membership, membership, origin, shared=True))
+        _plan_individual(accession, own, self.reading, self.mapping.get(patient) if self.mapping else None)
+
+
+def _plan_individual(accession: str, own: Sequence[Instance], reading: Reading, mapped: Mapped | None = None) -> None:
+    sex = next((SEXES[i.text("PatientSex")] for i in own if i.text("PatientSex") in SEXES), UNKNOWN_SEX)
+    values = {
+        "accession": accession,
+        "name": "",
+        "sex": sex["id"],
+        "record": {"sex": sex},
+        "link": mapped.link if mapped else None,
+    }
+    origin = own[0].origin
+    reading.plan.add(Row(Individual, values, origin, shared=True, fixed=("link",) if mapped else ()))
+    membership = {"dataset": reading.dataset, "individual": accession}
+    reading.plan.add(Row(Membership, membership, origin, shared=True))
 
 
 def _once(instances: Iterator[Instance], reading: Reading) -> Iterator[Instance]:

@@ -18,6 +18,7 @@ from adapters.catalog.models import Analysis, Experiment, Individual, Membership
 from adapters.registration.accessions import NoAccession, last_number
 from adapters.registration.plan import Origin, ProblemKind, Table
 from adapters.registration.registration import Reading
+from adapters.registration.tables import RememberedPatient
 from adapters.registration.text import required_value, table
 
 CHUNK = 500
@@ -115,10 +116,15 @@ class Identities:
         if self.number is None:
             prefix = self.reading.archive.accessions.prefix(self.entity) or ""
             given = [mapped.accession[len(prefix) :] for mapped in self.mapping.values()]
-            highest = last_number(self.reading.session, NUMBERED[self.entity][1], prefix)
-            self.number = max(highest, *(int(n) for n in given if n.isdecimal()), 0)
+            highest = [last_number(self.reading.session, column, prefix) for column in self._columns()]
+            self.number = max(*highest, *(int(n) for n in given if n.isdecimal()), 0)
         self.number += 1
         return self.number
+
+    def _columns(self) -> tuple[InstrumentedAttribute[str], ...]:
+        """Where accessions of the entity stand."""
+        own = NUMBERED[self.entity][1]
+        return (own, RememberedPatient.individual) if self.entity == "individual" else (own, own)
 
 
 def _registered(entity: str, dataset: str, identifiers: Sequence[str]) -> Select[str, str]:

@@ -1,4 +1,4 @@
-"""What registration remembers besides the catalog: digests already computed, so that no byte is read twice."""
+"""What registration remembers besides the catalog: digests that were computed, and who the patients of images are."""
 
 from __future__ import annotations
 
@@ -20,3 +20,12 @@ class RememberedDigest(Base):
     etag: Mapped[str]
     md5: Mapped[str]
     sha256: Mapped[str]
+
+
+class RememberedPatient(Base):
+    """The individual that a patient of a collection is; ``patient`` is drawn with a key from the patient's id."""
+
+    __tablename__ = "remembered_patient"
+    dataset: Mapped[str] = mapped_column(primary_key=True)
+    patient: Mapped[str] = mapped_column(primary_key=True)
+    individual: Mapped[str] = mapped_column(index=True)

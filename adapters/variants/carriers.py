@@ -20,6 +20,8 @@ _CONTAINER = struct.Struct("<IIHHI")
 _COOKIE, _CONTAINERS, _DATA_OFFSET = 12346, 1, 16
 ARRAYS_BELOW, ARRAY_MOST = 1 << 16, 4096  # ordinals, and how many of them, that an array has room for
 SMALL = 64  # bytes: what is not larger is not tried as roaring bitmap
+_BLOCK = (1 << 16) - 1  # bitsets that begin within so many bits of each other are joined as one
+_INVERTED = bytes(255 - byte for byte in range(256))
 _BITS_OF_BYTE = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
 
@@ -66,7 +68,8 @@ def union(parts: Iterable[bytes]) -> BitMap:
             arrays.append(data[1:])
         elif form == BITS:
             (base,) = struct.unpack_from("<I", data, 1)
-            bits[base] = bits.get(base, 0) | int.from_bytes(data[5:], "little")
+            block = base & ~_BLOCK
+            bits[block] = bits.get(block, 0) | int.from_bytes(data[5:], "little") << (base & _BLOCK)
         else:
             maps.append(decode(data))
     if arrays:
@@ -149,6 +152,12 @@ def _from_array(data: bytes) -> BitMap:
 
 
 def _from_bytes(base: int, data: bytes) -> BitMap:
+    if 2 * int.from_bytes(data, "little").bit_count() > 8 * len(data):  # fewer are absent than present
+        return BitMap(range(base, base + 8 * len(data))) - _ones(base, data.translate(_INVERTED))
+    return _ones(base, data)
+
+
+def _ones(base: int, data: bytes) -> BitMap:
     ordinals = array("I")
     for index, byte in enumerate(data):
         if byte:

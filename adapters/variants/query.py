@@ -90,7 +90,7 @@ class Criteria:
     @property
     def by_place_alone(self) -> bool:
         """Whether nothing but place and bases is asked for."""
-        narrower = (self.types, self.min_length, self.max_length, self.gene, self.aminoacid)
+        narrower = (self.types, self.min_length, self.max_length, self.gene, self.aminoacid, self.mates)
         return all(value is None for value in narrower)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import sqlite
 
+from adapters.variants.reach import SHORT
 from adapters.variants.tables import VariantRow
 
 
@@ -31,6 +32,12 @@ _COLUMNS = select(*(getattr(VariantRow, name) for name in Carried._fields))
 _SELECT = str(_COLUMNS.compile(dialect=sqlite.dialect()))
 HERE = f'{_SELECT} WHERE "release" = ? AND contig = ? AND start = ?'
 BETWEEN = f'{_SELECT} WHERE "release" = ? AND contig = ? AND start BETWEEN ? AND ? ORDER BY start'
+# An insertion (span 0) lies between two bases and overlaps both of them.
+OVERLAPPING = (
+    f"SELECT carriers FROM {VariantRow.__tablename__} "
+    'WHERE "release" = ? AND contig = ? AND start BETWEEN ? AND ? '
+    "AND (span > 0 AND start < ? AND start + span > ? OR span = 0 AND start >= ?) ORDER BY start"
+)
 
 
 def starting(connection: Connection, release: int, contig: str, starts: list[int]) -> Iterator[Carried]:
@@ -50,10 +57,23 @@ def between(connection: Connection, release: int, contig: str, first: int, last:
     return _fetched(connection, BETWEEN, (release, contig, first, last))
 
 
+def overlapping(connection: Connection, release: int, contig: str, window: tuple[int, int]) -> Iterator[bytes]:
+    """Who carries each allele that overlaps a range (0-based, half-open) and is no longer than ``SHORT``."""
+    first, last = window
+    given = (release, contig, max(0, first - SHORT), last, last, first, first)
+    for (carriers,) in _cursor(connection, OVERLAPPING, given):
+        if carriers is not None:
+            yield carriers
+
+
 def _fetched(connection: Connection, statement: str, given: tuple[Any, ...]) -> Iterator[Carried]:
+    yield from map(Carried._make, _cursor(connection, statement, given))
+
+
+def _cursor(connection: Connection, statement: str, given: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     cursor: Any = connection.connection.cursor()
     try:
         cursor.execute(statement, given)
-        yield from map(Carried._make, cursor)
+        yield from cursor
     finally:
         cursor.close()

@@ -82,13 +82,24 @@ def rows(
             yield row
 
 
+def carriers(connection: Connection, criteria: Criteria, part: Part) -> Iterator[bytes]:
+    """Who carries each matching allele of a part with genotypes, encoded, in order of start."""
+    if criteria.by_place_alone and criteria.bases is None and _is_short_range(connection, criteria, part):
+        return quick.overlapping(connection, part.release, part.contig, criteria.window)
+    return (row.carriers for row in rows(connection, criteria, part, (VariantRow.carriers,)))
+
+
+def _is_short_range(connection: Connection, criteria: Criteria, part: Part) -> bool:
+    return criteria.place is Place.OVERLAP and not classes(part.reaches) and quick.streams(connection)
+
+
 def _quick(connection: Connection, criteria: Criteria, part: Part) -> Iterator[Any] | None:
     """The rows of a question by nothing but place and bases; None for every other."""
     if not criteria.by_place_alone:
         return None
     if criteria.place is Place.POSITION:
         return quick.starting(connection, part.release, part.contig, _possible_starts(criteria))
-    if criteria.place is not Place.OVERLAP or classes(part.reaches) or not quick.streams(connection):
+    if not _is_short_range(connection, criteria, part):
         return None
     first, last = criteria.window
     near = quick.between(connection, part.release, part.contig, max(0, first - SHORT), last)

@@ -175,8 +175,8 @@ class Variants:
         """The union over a part, in portions that grow; it ends as soon as everyone who can be in it is."""
         found, size = BitMap(), FIRST_PORTION
         portion: list[bytes] = []
-        for row in search.rows(connection, criteria, part, (VariantRow.carriers,)):
-            portion.append(row.carriers)
+        for carriers in search.carriers(connection, criteria, part):
+            portion.append(carriers)
             if len(portion) == size:
                 found |= union(portion) & wanted
                 portion, size = [], min(4 * size, search.PORTION)

@@ -142,22 +142,34 @@ class Answering:
         self,
         caller: Caller,
         datasets: Sequence[DatasetRecord],
-        question: Question,
+        questions: Sequence[Question],
         members: Members | None = None,
         *,
         numbers: bool = False,
     ) -> Access:
         """What the caller may learn; what it costs is paid when this returns (:class:`Guard`).
 
+        :param questions: one; several that differ in nothing but the cohort, where the answer tells of each.
         :param members: the people who exist, if they are known already.
         :param numbers: the answer shows numbers, where they are granted.
         """
-        access = decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
+        first = questions[0]
+        access = decide(self._policy, self._floor, caller, datasets, first, int(self._clock()))
         if self._guard is None:
             return access
-        asked = asked_of(question, self._search.of_people(question), numbers)
-        require = partial(self._require_filters, question)
+        sets = self._sets_of_cohorts(questions)
+        found = (asked_of(q, self._search.of_people(q), numbers, sets.get(q.cohort)) for q in questions)
+        asked = [one for one in found if one is not None]
+        require = partial(self._require_filters, first)
         return self._guard.admit(caller, asked, access, lambda: members or self._members(datasets), require)
+
+    def _sets_of_cohorts(self, questions: Sequence[Question]) -> dict[str | None, list[str]]:
+        """The data set of each cohort that a question about genotypes is within: of no other it tells anything."""
+        sets: dict[str | None, list[str]] = {q.cohort: [] for q in questions if q.genotypes and q.cohort is not None}
+        for cohort in self._catalog.cohorts() if sets else ():
+            if cohort.id in sets:
+                sets[cohort.id].append(cohort.dataset)
+        return sets
 
     def _require_filters(self, question: Question, access: Access, members: Members) -> None:
         resolved = self._search.resolved(question, members, access.listed(members))
@@ -166,7 +178,7 @@ class Answering:
     def _result_sets(self, question: Question, request: Request, caller: Caller, where: Restriction) -> Body:
         datasets = self._search.eligible(question, self._datasets(where))
         members = self._members(datasets)
-        access = self._access(caller, datasets, question, members, numbers=request.granularity != "boolean")
+        access = self._access(caller, datasets, [question], members, numbers=request.granularity != "boolean")
         granularity = access.returned(request.granularity)
         limit = request.limit if granularity == "record" else 0
         found = answers.answer(self._search, self._engine, access, question, members, request.skip, limit)
@@ -200,7 +212,7 @@ class Answering:
     def _sets(self, question: Question, caller: Caller, existing: Sequence[DatasetRecord]) -> list[Callable[[], Body]]:
         found = collections.datasets(
             self._search,
-            lambda about: self._access(caller, existing, about),
+            lambda about: self._access(caller, existing, [about]),
             question,
             existing,
             lambda: self._members(existing),
@@ -213,12 +225,12 @@ class Answering:
         members = self._members(existing)
         found = collections.cohorts(
             self._search,
-            lambda about: self._access(caller, existing, about),
+            lambda of_each: self._access(caller, existing, of_each),
             question,
             [cohort for cohort in self._catalog.cohorts() if cohort.dataset in members],
             lambda: members,
         )
-        access = self._access(caller, existing, Question(INDIVIDUAL))
+        access = self._access(caller, existing, [Question(INDIVIDUAL)])
 
         def record(cohort: CohortRecord) -> Body:
             size = collections.size(self._search, access, cohort, members)
@@ -263,7 +275,7 @@ class Answering:
 
     def _terms(self, caller: Caller, skip: int, limit: int, where: Restriction, scope: str | None) -> Body:
         datasets = self._datasets(where)
-        access = self._access(caller, datasets, Question(INDIVIDUAL))
+        access = self._access(caller, datasets, [Question(INDIVIDUAL)])
         members = self._members(datasets)
         if where.within is not None:
             members = self._search.of(where.within[1], members)

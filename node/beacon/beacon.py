@@ -13,8 +13,8 @@ from node.beacon.profile import Profile
 from web.errors import Failure
 from web.service_info import service_info
 
-DIRECT = frozenset(f"get_{name}" for name in PATHS)
-"""Operations that need nothing of connexion: they read and check their query whole (``web.direct``)."""
+DIRECT = frozenset(f"{method}_{name}" for method in ("get", "post") for name in PATHS)
+"""Operations that need nothing of connexion: they read and check their query or body whole (``web.direct``)."""
 
 Body = dict[str, Any]
 OF_DATASET, OF_COHORT = EntryPath(INDIVIDUAL, DATASET), EntryPath(INDIVIDUAL, COHORT)

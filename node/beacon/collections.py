@@ -35,24 +35,27 @@ def datasets(
 
 def cohorts(
     search: Search,
-    access: Callable[[Question], Access],
+    access: Callable[[Sequence[Question]], Access],
     question: Question,
     existing: Sequence[CohortRecord],
     members: Callable[[], Members],
 ) -> list[CohortRecord]:
-    """The cohorts that a question means: those of whose people enough meet it."""
+    """The cohorts that a question means: those of whose people enough meet it.
+
+    :param access: the caller's access to the answers of the question for each cohort, which are paid for together.
+    """
     named = [cohort for cohort in existing if question.entry in (None, cohort.id)]
     if question.variant is None and not search.of_people(question):
         return named
     about, who = Question(INDIVIDUAL, question.filters, question.variant), members()
     if not named:  # what has no meaning is refused all the same
-        _told(search, access, replace(about, variant=None), who)
+        without = replace(about, variant=None)
+        _met(search, access([without]), without, who)
         validate(question.variant or VariantQuery())
-    return [
-        cohort
-        for cohort in named
-        if cohort.dataset in _told(search, access, replace(about, within=(COHORT, cohort.id)), who)
-    ]
+        return []
+    of_each = [replace(about, within=(COHORT, cohort.id)) for cohort in named]
+    may = access(of_each)
+    return [c for c, one in zip(named, of_each, strict=True) if c.dataset in _met(search, may, one, who)]
 
 
 def size(search: Search, access: Access, cohort: CohortRecord, members: Members) -> int:
@@ -63,6 +66,9 @@ def size(search: Search, access: Access, cohort: CohortRecord, members: Members)
 
 def _told(search: Search, access: Callable[[Question], Access], about: Question, who: Members) -> Members:
     """Those who meet a question about people, as far as the caller may know that they exist."""
-    may = access(about)
+    return _met(search, access(about), about, who)
+
+
+def _met(search: Search, may: Access, about: Question, who: Members) -> Members:
     about = search.resolved(about, who, may.listed(who))
     return may.shown(may.met(search, about, who).people)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pyroaring import BitMap
 
 from adapters.terms.errors import InvalidFilter
+from adapters.terms.filters import Filter
 from node.beacon.question import Members, Question, Search
 
 MOST_FILTERS = 16
@@ -19,7 +20,8 @@ def told_alike(
     """By data set what is answered, and who meets it: the question, or it without filters that take few people away.
 
     A filter that takes away fewer than ``apart`` people is left out, then the next, until none of those left does:
-    "A" and "A and B" have the same answer where B does not hold of the one person who was meant.
+    "A" and "A and B" have the same answer where B does not hold of the one person who was meant. It is the one that
+    takes the fewest away, of several the first by its text: in which order they are given does not matter.
 
     :param found: who meets the question.
     :raises InvalidFilter: for more filters than can be looked at.
@@ -52,11 +54,15 @@ class _Wider:
 
     def next(self, question: Question, dataset: str, number: int, apart: int) -> Question | None:
         """The question without the filter that takes the fewest away, if it takes any, and less than ``apart``."""
-        added = [(len(self.met(less)[dataset]) - number, less) for less in _without_one(question)]
-        few = [(more, str(less.filters), less) for more, less in added if 0 < more < apart]
+        added = [(len(self.met(less)[dataset]) - number, _text(left_out), less) for left_out, less in _less(question)]
+        few = [one for one in added if 0 < one[0] < apart]
         return min(few)[2] if few else None
 
 
-def _without_one(question: Question) -> Iterator[Question]:
-    for place in range(len(question.filters)):
-        yield replace(question, filters=question.filters[:place] + question.filters[place + 1 :])
+def _less(question: Question) -> Iterator[tuple[Filter, Question]]:
+    for place, filter in enumerate(question.filters):
+        yield filter, replace(question, filters=question.filters[:place] + question.filters[place + 1 :])
+
+
+def _text(filter: Filter) -> tuple[str, str, str, bool]:
+    return str(filter), filter.scope or "", filter.about or "", filter.descendants

@@ -27,12 +27,14 @@ class Asked:
     :param narrowed: it narrows people down by anything but their genotypes.
     :param words: all of it, for telling it from others.
     :param numbers: answers are numbers.
+    :param datasets: of which it can be met at all; None: of every one that is asked.
     """
 
     alleles: Sequence[VariantQuery | str]
     narrowed: bool
     words: str
     numbers: bool
+    datasets: Collection[str] | None = None
 
     @property
     def one_allele(self) -> bool:
@@ -57,7 +59,7 @@ class Guard:
     def admit(
         self,
         caller: Caller,
-        asked: Asked | None,
+        asked: Sequence[Asked],
         access: Access,
         members: Callable[[], Members],
         require: Callable[[Access, Members], None],
@@ -66,14 +68,15 @@ class Guard:
 
         Nothing of anybody's genotypes is read, and nothing that is decided here depends on them.
 
-        :param asked: what is asked of genotypes; None: nothing.
+        :param asked: what is asked of genotypes: several questions where one request has an answer to each, which
+            are paid for together or not at all.
         :param members: the people who exist, by data set.
         :param require: raises for what has no answer; asked of what is to be paid for, which is then not charged.
         :raises auth.budget.BudgetExhausted: if a budget does not pay for it; then nothing is charged.
         """
-        access = replace(access, floors=self.protections.floors(), bins=self.bins, apart=self.apart(access))
+        access = self.protected(access)
         limited = [dataset for dataset, granularity in access.granted.items() if granularity != "record"]
-        if asked is None or not limited:
+        if not asked or not limited:
             return access
         guarded = [dataset for dataset in limited if self.protections[dataset].budget is not None]
         released = self.published.released(guarded)
@@ -83,21 +86,22 @@ class Guard:
             return self._anonymous(asked, access, released, sizes)
         if sizes:
             require(access, everyone)
-        charges = self._charges(asked, access, released, sizes)
+        charges = [charge for one in asked for charge in self._charges(one, access, released, sizes)]
         self.budgets.debit(person(caller), organisation(caller, int(self.clock())), charges)
         return access
 
-    def apart(self, access: Access) -> Mapping[str, int]:
-        """By how many people questions about each data set must differ to be told apart."""
+    def protected(self, access: Access) -> Access:
+        """The access with what holds of every question: each data set's floor, bins, and what is told alike."""
         apart = {dataset: self.protections[dataset].apart for dataset in access.granted}
-        return {dataset: number for dataset, number in apart.items() if number > 1}
+        told_apart = {dataset: number for dataset, number in apart.items() if number > 1}
+        return replace(access, floors=self.protections.floors(), bins=self.bins, apart=told_apart)
 
     def _anonymous(
-        self, asked: Asked, access: Access, released: Mapping[str, Released], sizes: Mapping[str, int]
+        self, asked: Sequence[Asked], access: Access, released: Mapping[str, Released], sizes: Mapping[str, int]
     ) -> Access:
         """Who has no budget learns whether one allele is carried by so many that all such answers tell nothing."""
         least: dict[str, int] = {}
-        for dataset, people in sizes.items() if asked.one_allele else ():
+        for dataset, people in sizes.items() if len(asked) == 1 and asked[0].one_allele else ():
             minimum = anonymous_minimum(released[dataset].alleles, people, self.protections[dataset].floor)
             if minimum is not None:
                 least[dataset] = minimum
@@ -111,6 +115,8 @@ class Guard:
         frequencies = self._frequencies(asked, list(sizes))
         charges = []
         for dataset, people in sizes.items():
+            if asked.datasets is not None and dataset not in asked.datasets:
+                continue
             protection = self.protections[dataset]
             numbers = asked.numbers and access.granted[dataset] == "count"
             # Who takes their leave changes answers too: the number of people is part of what a release is.
@@ -125,10 +131,12 @@ class Guard:
         return self.published.frequencies(asked.alleles[0], datasets) if datasets and asked.one_allele else {}
 
 
-def asked_of(question: Question, narrowed: bool, numbers: bool) -> Asked | None:
+def asked_of(
+    question: Question, narrowed: bool, numbers: bool, datasets: Collection[str] | None = None
+) -> Asked | None:
     """What a Beacon question asks of genotypes.
 
-    :param narrowed: see :class:`Asked`.
+    :param narrowed: see :class:`Asked`, as for ``datasets``.
     """
     # One person alone is never above a floor: there is nothing to charge for.
     one_person = any(kind not in (VARIANT, COHORT) for kind, _ in question.named)
@@ -137,4 +145,4 @@ def asked_of(question: Question, narrowed: bool, numbers: bool) -> Asked | None:
     named = question.entry if question.entry_type == VARIANT else question.allele
     alleles = named or question.variant or VariantQuery()
     rest = replace(question, variant=None)
-    return Asked((alleles,), narrowed, f"{canonical(alleles)} {rest!r}", numbers)
+    return Asked((alleles,), narrowed, f"{canonical(alleles)} {rest!r}", numbers, datasets)

@@ -80,10 +80,10 @@ class Meeting:
 
         def require(access: Access, members: Members) -> None:
             for question in questions:
-                access.require_filters(self._search, question, members)
+                access.require_filters(self._search, self._resolved(question, access, members), members)
 
         try:
-            admitted = self._guard.admit(caller, asked, access, lambda: self._members(datasets), require)
+            admitted = self._guard.admit(caller, [asked], access, lambda: self._members(datasets), require)
         except FilterError as error:
             raise Failure(400, str(error)) from error
         except BudgetExhausted as error:
@@ -113,14 +113,19 @@ class Meeting:
         members = self._members(datasets)
         access = decide(self._policy, self._floor, caller, datasets, question, int(self._clock()))
         if self._guard is not None:
-            access = replace(access, bins=self._guard.bins)
-        found = access.met(self._search, question, members).people
+            # What joined questions differ by is looked at by who joins them.
+            access = replace(self._guard.protected(access), apart={})
+        found = access.met(self._search, self._resolved(question, access, members), members).people
         everyone = BitMap().union(*found.values())
         met = []
         for row in self._search.rows(everyone):
             person = row.link if self._linked else row.accession
             met.append((row.accession, person, [dataset for dataset, people in found.items() if row.ordinal in people]))
         return met
+
+    def _resolved(self, question: Question, access: Access, members: Members) -> Question:
+        """What the Beacon's own answer takes each filter to be about."""
+        return self._search.resolved(question, members, access.listed(members))
 
 
 def _question(clause: Mapping[str, Any]) -> Question:

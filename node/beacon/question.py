@@ -54,6 +54,11 @@ class Question:
         return self.within[1] if self.within is not None and self.within[0] == VARIANT else None
 
     @property
+    def cohort(self) -> str | None:
+        """Id of the cohort whose people alone are meant."""
+        return self.within[1] if self.within is not None and self.within[0] == COHORT else None
+
+    @property
     def genotypes(self) -> bool:
         """Whether the answer says anything of people's genotypes."""
         return self.entry_type == VARIANT or self.variant is not None or self.allele is not None

@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 from adapters.jobs import listing
 from adapters.jobs.states import JobState
 from node.commands.process import Config, archive, database, fail
+from node.commands.qc import HtmlOption, LanguageOption, write
 
 jobs = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -102,10 +103,19 @@ def status(number: Number, config: Config, as_json: Json = False) -> None:
 
 
 @jobs.command()
-def report(number: Number, config: Config) -> None:
-    """Print the report of the check of a job's files, as JSON."""
+def report(number: Number, config: Config, html: HtmlOption = None, language: LanguageOption = "en") -> None:
+    """Print the report of the check of a job's files as JSON, or write it as a page to hand to the submitter."""
     with _opened(config) as engine:
-        typer.echo(json.dumps(listing.report(engine, number), indent=1))
+        found = listing.report(engine, number)
+    if html is None:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    if not found:
+        fail(f"the files of job {number} were not checked yet", 1)
+    from adapters.qc.documents import report as from_document
+
+    write(from_document(found[0]), None, html, language)
+    typer.echo(f"job {number}: {html}")
 
 
 @jobs.command()

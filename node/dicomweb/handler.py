@@ -94,6 +94,14 @@ class DicomWeb:
         """One object."""
         return await self._answer(self._retrieval.one, study, series, instance)
 
+    async def store_instances(self) -> Response:
+        """Store objects: not here (see :class:`node.dicomweb.storing.Storing`)."""
+        raise Failure(405, "this node takes no images in", headers={"Allow": "GET"})
+
+    async def store_study_instances(self, study: str) -> Response:  # noqa: ARG002 - the contract gives it
+        """Store objects of one study: not here."""
+        return await self.store_instances()
+
     async def study_metadata(self, study: str) -> Response:
         """Headers of the objects of a study, as JSON."""
         return await self._answer(self._metadata, study)

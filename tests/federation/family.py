@@ -33,6 +33,7 @@ from auth.tables import Base as AuthBase
 from federation.assertions import TrustedGateways, signer
 from federation.failures import FAILURES
 from federation.gateway import Gateway
+from federation.held import Held
 from federation.nonces import Nonces
 from federation.people import Clause
 from federation.settings import FloorSettings, GatewaySettings, Link
@@ -73,6 +74,8 @@ class MemberData:
     datasets: Sequence[DatasetRule] = ()
     floor: Floor = NO_FLOOR
     apart: int = 1
+    large: int = 20_000
+    semi_join_to: Collection[str] = ()
     public: PublicGranularity = PUBLIC
     partners: Mapping[str, bytes] = field(default_factory=dict)
     routes: Sequence[Route] = ()
@@ -279,6 +282,8 @@ def make_side(url: str, data: MemberData, engine: Engine, jwks: Jwks, gateway: s
         nonces=Nonces(writing(engine)),
         debit=data.debit,
         apart=data.apart,
+        held=Held(writing(engine), data.large),
+        semi_join_to=frozenset(data.semi_join_to),
         requests_url=f"{url}/dac/v1/requests",
     )
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from adapters.catalog.engine import writing
 from federation.nonces import Nonces
 from federation.pseudonyms import (
     InvalidNonce,
+    blocks,
     decode,
     encode,
     fingerprint,
@@ -21,6 +23,7 @@ from federation.pseudonyms import (
     new_nonce,
     pack,
     pseudonyms,
+    rows,
     unpack,
 )
 from tests.federation.family import database
@@ -30,9 +33,21 @@ NONCE, QUESTION = bytes(24), bytes(32)
 ACCESSIONS = st.sets(st.from_regex(r"HRI[0-9]{6}", fullmatch=True), max_size=40)
 
 
-def test_a_pseudonym_is_the_hmac_of_nonce_question_and_accession() -> None:
-    expected = hmac.new(KEY, NONCE + QUESTION + b"HRI000001", sha256).digest()[:16]
-    assert pseudonyms(KEY, NONCE, QUESTION, ["HRI000001", "HRI000001"]) == [expected]
+def test_a_pseudonym_is_the_accession_encrypted_under_the_questions_key() -> None:
+    question_key = hmac.new(KEY, NONCE + QUESTION, sha256).digest()
+    (made,) = pseudonyms(KEY, NONCE, QUESTION, ["HRI000001", "HRI000001"])
+    decryptor = Cipher(algorithms.AES256(question_key), modes.ECB()).decryptor()
+    assert decryptor.update(made) == b"HRI000001" + bytes(7)
+
+
+def test_accessions_of_any_length_and_script_have_pseudonyms_of_their_own() -> None:
+    people = ["HRI000001", "HRI0000011234567", "HRI00000112345678", "x" * 200, "个体一", "个体二", "a", "b"]
+    for some in (people, people[:2], people[:3]):
+        made = blocks(KEY, NONCE, QUESTION, some)
+        assert made.shape == (len(some), 16)
+        assert len(set(rows(made))) == len(some)
+        alone = [rows(blocks(KEY, NONCE, QUESTION, [one]))[0] for one in some]
+        assert rows(made) == alone, "whoever else is there"
 
 
 @given(ACCESSIONS, ACCESSIONS)

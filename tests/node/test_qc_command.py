@@ -23,9 +23,13 @@ from typer.testing import CliRunner
 
 from adapters.qc import checking, source, spool
 from adapters.qc.alignments import kinds as alignments
+from adapters.qc.documents import document as document_of
+from adapters.qc.documents import report as report_of
 from adapters.qc.kinds import KINDS
+from adapters.qc.page import page
 from adapters.qc.variants import kinds as variants
 from node.cli import app
+from tests.adapters.qc.aligning import EOF, blocked
 from tests.adapters.qc.planting import PLANTS, findings, record, records, report, text
 from tests.support import shared
 
@@ -74,6 +78,16 @@ def test_document(clean: Path, faulty: Path) -> None:
     first, second = (one["files"][0] for one in made["sets"])
     assert (first["status"], first["reads"], first["profile"]["mean_length"]) == ("clean", 50, 60)
     assert {finding["kind"] for finding in second["findings"]} >= {"at-sign", "duplicate-name", "broken-record"}
+
+
+def test_a_document_is_a_report_again(faulty: Path, clean: Path, tmp_path: Path) -> None:
+    """So that the page of a check can be made long after it."""
+    absent = tmp_path / "absent.fastq"
+    document_ = document(faulty, clean, absent)[1]
+    again = report_of(document_)
+    assert document_of(again) == document_
+    assert [file.status for file in again.files] == ["findings", "clean", "unchecked"]
+    assert page(again, "en").count("<svg") == 12
 
 
 def test_xml_has_the_codes(faulty: Path, tmp_path: Path) -> None:
@@ -343,6 +357,8 @@ def test_bgzf(tmp_path: Path) -> None:
     plain = gzip.compress(text([record(9999)]))
     assert findings(packed + plain, tmp_path, "r.fastq.gz") == {"plus-line": 1}, "a member that is no block may follow"
     assert findings(packed[:-100], tmp_path, "r.fastq.gz") == {"plus-line": 1, "compression-truncated": 1}
+    large = blocked(text(reads), 100_000) + EOF
+    assert findings(large, tmp_path, "r.fastq.gz") == {"plus-line": 1}, "blocks that hold more than blocks may"
     wrong = bytearray(packed)
     wrong[-36] ^= 1
     assert findings(bytes(wrong), tmp_path, "r.fastq.gz") == {"plus-line": 1, "compression-corrupt": 1}

@@ -44,7 +44,7 @@ from web.contracts import Contract
 from web.service_info import Organization
 
 BASE = "/ga4gh/beacon/v2"
-TYPES = ("dataset", "individual", "genomicVariant")
+TYPES = ("dataset", "cohort", "individual", "genomicVariant")
 SOON = int(time.time()) + 6 * 3600
 
 PROTECTED: dict[str, Any] = {"floor": {}, "privacy": {"references": [REFERENCE]}}

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, event, update
+from sqlalchemy import Engine, delete, event, insert, update
 
+from adapters.catalog import models
 from adapters.catalog.engine import writing
 from adapters.catalog.models import Individual
 from auth.budget import Budgets
@@ -242,3 +243,40 @@ async def test_too_many_filters_to_compare_are_refused(asking: Asking) -> None:
 def test_wrong_edges_are_refused() -> None:
     with pytest.raises(ValueError, match="ascend"):
         Privacy.model_validate({"bins": {"ages": [0, 10, 10]}})
+
+
+COHORTS = ("a", "b", "c", "d", "e")
+
+
+def with_cohorts(engine: Engine, people: int) -> None:
+    """Five cohorts of everybody."""
+    with writing(engine).begin() as connection:
+        for id in COHORTS:
+            row = {"id": id, "dataset": DATASET, "name": id, "type": "study-defined", "record": {}}
+            connection.execute(insert(models.Cohort), row)
+            members = [{"cohort": id, "individual": f"HRI{number:06}"} for number in range(people)]
+            connection.execute(insert(models.CohortMember), members)
+
+
+async def test_a_question_about_cohorts_is_one_debit_of_all_its_answers(
+    asking: Asking, small: Cohort, small_engine: Engine
+) -> None:
+    with_cohorts(small_engine, small.people)
+    unknown = price(None, 400, FLOOR, numbers=False)
+    asked = {"requestParameters": {"g_variant": small.question(0)}}
+    refused = await asking.ask("/cohorts", "alice@a.example", **asked)
+    assert 3 * unknown > 1, "two of a block are charged as one: five cohorts take three charges"
+    assert refused.status_code == 403
+    assert spent(small_engine, f"person {BROKER}\nalice") == 0, "nothing is paid of what is not answered"
+    one = await asking.ask("/cohorts/a", "alice@a.example", **asked)
+    assert one.status_code == 200
+    assert spent(small_engine, f"person {BROKER}\nalice") == pytest.approx(unknown)
+    again = await asking.ask("/cohorts/a/individuals", "alice@a.example", requestedGranularity="boolean", **asked)
+    assert again.status_code == 200
+    assert spent(small_engine, f"person {BROKER}\nalice") == pytest.approx(unknown), "the same question, asked before"
+    with writing(small_engine).begin() as connection:
+        connection.execute(delete(models.CohortMember).where(models.CohortMember.cohort > "b"))
+        connection.execute(delete(models.Cohort).where(models.Cohort.id > "b"))
+    two = await asking.ask("/cohorts", "bob@b.example", **asked)
+    assert two.status_code == 200
+    assert spent(small_engine, f"person {BROKER}\nbob") == pytest.approx(unknown)

@@ -1,5 +1,5 @@
-"""Random questions over files equal a brute-force oracle: exactly for who sees all records, after the floor for others
-(issue of the private and exact Beacon, "Done when")."""
+"""Random questions over files equal a brute-force oracle: exactly for who sees all records, for others as the default
+settings have it, with floor, bins and budgets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.node.beacon.conftest import beacon_application
 from tests.node.family import PUBLIC_URL
 from tests.prove.beacon import holdings
 from tests.prove.beacon.asking import prove
@@ -17,26 +16,28 @@ from tests.prove.beacon.files import Holdings
 from tests.prove.beacon.oracle import Oracle
 from tests.prove.beacon.questions import Questions
 from tests.prove.beacon.registering import register
+from tests.prove.beacon.serving import application
 from tests.support import running
 
 SEED = int(os.environ.get("GSANODE_SEED", "1"))
 
 
-async def _prove(engine: Engine, folder: Path, seed: int, number: int) -> None:
+async def _prove(engine: Engine, folder: Path, seed: int, number: int, callers: int) -> None:
     root = folder / "holdings"
     holdings.write(root, seed)
     register(engine, root)
     files = Holdings(root)
-    async with running(beacon_application(engine), PUBLIC_URL) as client:
-        outcomes = await prove(client, Oracle(files), Questions(files, seed), number)
+    async with running(application(engine), PUBLIC_URL) as client:
+        outcomes = await prove(client, Oracle(files), Questions(files, seed, callers), number)
     print(dict(sorted(outcomes.items())))
     assert outcomes["hit"] > number / 3, "most questions must find something"
     assert outcomes["refused"] < number / 3
+    assert number / 50 < outcomes["exhausted"] < number / 4
 
 
 @pytest.mark.asyncio
 async def test_BEA_35_37_38_40_45_to_52_and_62_random_questions_over_files(engine: Engine, tmp_path: Path) -> None:
-    await _prove(engine, tmp_path, SEED, 150)
+    await _prove(engine, tmp_path, SEED, 150, callers=4)
 
 
 @pytest.mark.prove
@@ -44,4 +45,4 @@ async def test_BEA_35_37_38_40_45_to_52_and_62_random_questions_over_files(engin
 @pytest.mark.asyncio
 @pytest.mark.parametrize("part", range(5))  # of which each has other people, files and questions
 async def test_beacon_ten_thousand_random_questions(engine: Engine, tmp_path: Path, part: int) -> None:
-    await _prove(engine, tmp_path, SEED * 100 + part, 2000)
+    await _prove(engine, tmp_path, SEED * 100 + part, 2000, callers=40)

@@ -106,7 +106,7 @@ async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncCl
             contracts=[
                 Contract("a", "/drs", Handler()),
                 Contract("b", "/plain", Handler()),
-                Contract("c", "/short", Handler(), frozenset({"get_thing"})),
+                Contract("c", "/short", Handler(), frozenset({"get_thing", "post_thing"})),
             ],
             shapes=[("/drs", drs_shape), ("/short", drs_shape)],
             failures={Domain: lambda error: Failure(409, str(error))},
@@ -167,6 +167,35 @@ async def test_the_short_way_answers_as_connexion_does(client: httpx.AsyncClient
     assert short.headers == long.headers
 
 
+BODIES = [
+    b'{"name": "y", "note": null}', b' {"name": "y", "note": "z"}\n', b'{"name": "y", "note": 1}', b'{"name": 3}',
+    b"{}", b"[]", b"null", b"7", b"", b"{", b"\xff", b'{"name": "x", "name": 3}', b'{"name": "\\ud800"}', b" " * 1001,
+]  # fmt: skip
+TYPES = ["application/json", "application/json; charset=utf-8", "text/plain"]
+
+
+@pytest.mark.parametrize("media_type", TYPES)
+async def test_the_short_way_takes_a_body_as_connexion_does(client: httpx.AsyncClient, media_type: str) -> None:
+    async def pieces(body: bytes) -> AsyncIterator[bytes]:
+        yield body[:3]
+        yield body[3:]
+
+    for body in BODIES:
+        for path in ("/things", "/things?size=x", "/things/x"):
+            for content in (body, pieces):
+                answers = [
+                    await client.post(
+                        f"/{prefix}{path}",
+                        content=content(body) if callable(content) else content,
+                        headers={"Content-Type": media_type},
+                    )
+                    for prefix in ("drs", "short")
+                ]
+                long, short = answers
+                assert (short.status_code, short.content) == (long.status_code, long.content), (path, body)
+                assert short.headers == long.headers
+
+
 async def test_the_short_way_knows_the_request(client: httpx.AsyncClient) -> None:
     answers = [
         (await client.get("/short/things/whoami", headers={"Authorization": f"Bearer {word}"})).json()["name"]
@@ -177,8 +206,8 @@ async def test_the_short_way_knows_the_request(client: httpx.AsyncClient) -> Non
 
 def test_the_short_way_must_be_in_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contracts, "source", lambda _name: yaml.safe_dump(SPEC).encode())
-    assembly = Assembly(name="t", contracts=[Contract("a", "/drs", Handler(), frozenset({"post_thing"}))])
-    with pytest.raises(LookupError, match="post_thing"):
+    assembly = Assembly(name="t", contracts=[Contract("a", "/drs", Handler(), frozenset({"put_thing"}))])
+    with pytest.raises(LookupError, match="put_thing"):
         create_application(assembly)
 
 

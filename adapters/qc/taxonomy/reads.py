@@ -14,6 +14,10 @@ LINES: Final = 4
 SEQUENCE: Final = 1
 
 
+class NoBases(Exception):
+    """Not all reads of a file have bases that can be had; the message says why."""
+
+
 def of_fastq(file: BinaryIO, container: Container) -> Iterator[str]:
     """Sequences of an open FASTQ file in which every record is four lines."""
     file.seek(0)
@@ -22,12 +26,18 @@ def of_fastq(file: BinaryIO, container: Container) -> Iterator[str]:
             yield line.rstrip(b"\r").decode("ascii", "replace")
 
 
-def of_bam(path: Path) -> Iterator[str]:
-    """Sequences of the reads in a BAM file, each read once."""
-    with htslib.output("fasta", str(path)) as (file, _):
+def of_alignments(path: Path, genome: Path | None) -> Iterator[str]:
+    """Sequences of the reads in a BAM or CRAM file, each read once. ``genome`` is what a CRAM file may need.
+
+    :raises NoBases: after the last that could be had, if the file is damaged.
+    """
+    reference = ["--reference", str(genome)] if genome else []
+    with htslib.output("fasta", *reference, str(path)) as (file, ended):
         for line in _lines(Source(file, "plain")):
             if not line.startswith(b">"):
                 yield line.decode("ascii", "replace")
+    if ended.reason:
+        raise NoBases(ended.reason)
 
 
 def _lines(source: Source) -> Iterator[bytes]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import threading
 from pathlib import Path
 
 import pytest
+from pyroaring import BitMap
 from sqlalchemy import Engine, delete, inspect, select, text, update
 
-from adapters.catalog.catalog import Catalog
+from adapters.catalog.catalog import Catalog, DatasetRecord
 from adapters.catalog.engine import connect, writing
+from adapters.catalog.footprint import footprint
 from adapters.catalog.kept import CatalogChange, Kept
 from adapters.catalog.models import Dataset, Individual, Membership
 from adapters.terms.tables import IndividualTerm, IndividualValue, OntologyClosure, OntologySource, OntologyTerm
@@ -149,3 +152,42 @@ def test_a_database_that_does_not_count_is_read_each_time(member: Engine) -> Non
     with kept.moment():
         kept.get("x", lambda _connection: reads.append(1))
     assert len(reads) == 3
+
+
+def test_what_is_kept_is_bounded_by_bytes_and_the_least_used_goes_first(member: Engine) -> None:
+    kept, reads = Kept(member, most=100_000), []
+
+    def ask(key: str, size: int) -> None:
+        def read(_connection: object) -> bytes:
+            reads.append(key)
+            return b"x" * size
+
+        assert len(kept.get(key, read)) == size
+
+    for key in ("a", "b", "a", "c", "d", "a"):  # 30,000 bytes each: "d" takes the place of "b"
+        ask(key, 30_000)
+    assert reads == ["a", "b", "c", "d"]
+    for key in ("c", "d", "a", "b"):
+        ask(key, 30_000)
+    assert reads == ["a", "b", "c", "d", "b"]
+    ask("too large", 200_000)
+    ask("too large", 200_000)
+    assert reads[-2:] == ["too large"] * 2
+    for number in range(5_000):
+        ask(f"small {number}", 100)
+    assert len(gc.get_referents(kept._kept)) < 1_000, "not by their number"
+    with writing(member).begin() as connection:
+        connection.execute(Dataset.__table__.insert().values(SET | {"updated_at": NOW}))
+    reads.clear()
+    for _ in range(2):
+        for key in ("e", "f", "g"):
+            ask(key, 30_000)
+    assert reads == ["e", "f", "g"], "a change gives back what was taken before it"
+
+
+def test_a_footprint_counts_all_that_a_value_holds_once() -> None:
+    text, people = "x" * 10_000, BitMap(range(0, 60_000, 7))
+    record = DatasetRecord("A", text, "", "open", "public", None, None, "", {"a": [text]}, DAY, NOW, NOW)
+    for held in ([text, text], {"a": text}, {text: None}, (frozenset({text}),), record):
+        assert 10_000 < footprint(held) < 12_500
+    assert footprint({"a": people}) > len(people.serialize()) > 8_000

@@ -5,17 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from adapters.catalog.engine import writing
 from adapters.jobs.states import FileState
-from adapters.jobs.tables import Job, JobEvent
+from adapters.jobs.tables import Arrival, Job, JobEvent
 from tests.adapters.jobs.pipeline import Pipeline, children, is_alive, kill, opened, reads, stop
+from tests.adapters.store.bucket import served
 
 GOOD = {
     "a_1.fastq.gz": gzip.compress(reads(200)),
@@ -76,6 +77,22 @@ def test_from_manifest_to_catalog_and_one_bad_file_blocks_nothing(pipeline: Pipe
     assert found["files"][0]["state"] == "Archived"
     _, said = pipeline.command("jobs", "report", job)
     assert json.loads(said)[0]["status"] == "clean"
+    expect_pages(pipeline)
+
+
+def expect_pages(pipeline: Pipeline) -> None:
+    """What was found in a pair is kept, and is a page whenever it is wanted; files have the submitter's names there."""
+    page = pipeline.folder / "page.html"
+    with Session(pipeline.engine) as session:
+        number = session.scalar(select(Arrival.job).where(Arrival.key == "b_1.fastq"))
+    (made,) = json.loads(pipeline.command("jobs", "report", number)[1])
+    assert [file["path"] for file in made["sets"][0]["files"]] == ["b_1.fastq", "b_2.fastq"]
+    assert pipeline.command("jobs", "report", number, "--html", page, "--language", "zh")[0] == 0
+    text = page.read_text()
+    assert (text.count("<svg"), "pair-count" in text, str(pipeline.folder) in text) == (12, True, False)
+    (later,) = pipeline.submit({"later.tsv": b"1\n"})
+    assert pipeline.command("jobs", "report", later, "--html", page)[0] == 1
+    assert pipeline.command("jobs", "cancel", later)[0] == 0
 
 
 def test_two_workers_one_killed(shared_server: Pipeline) -> None:
@@ -88,7 +105,7 @@ def test_two_workers_one_killed(shared_server: Pipeline) -> None:
         offspring = children(first.pid)
         kill(first)
         pipeline.await_(lambda: not any(is_alive(pid) for pid in offspring))
-        expire(pipeline, first.pid)
+        pipeline.expire(first.pid)
         pipeline.await_(pipeline.ended)
     finally:
         kill(first)
@@ -102,13 +119,6 @@ def test_two_workers_one_killed(shared_server: Pipeline) -> None:
 def running(pipeline: Pipeline) -> list[str]:
     with Session(pipeline.engine) as session:
         return [worker or "" for worker in session.scalars(select(Job.worker).where(Job.state == "running"))]
-
-
-def expire(pipeline: Pipeline, pid: int) -> None:
-    """Let a minute pass for the jobs of a dead worker."""
-    with Session(writing(pipeline.engine)) as session, session.begin():
-        mine = (Job.state == "running", Job.worker.endswith(f":{pid}"))
-        session.execute(update(Job).where(*mine).values(lease_until=Job.created_at))
 
 
 def test_priority_cancel_retry(pipeline: Pipeline) -> None:
@@ -145,8 +155,35 @@ def test_a_running_job_is_cancelled(embedded: Pipeline) -> None:
         stop(worker)
 
 
-def test_an_attempt_that_takes_too_long_or_too_much_is_ended_and_tried_again(tmp_path: Path) -> None:
-    """With limits that no attempt can keep, the job fails in the end, and says why."""
+def test_a_job_beyond_its_memory_fails_with_the_reason_and_the_rest_goes_on(tmp_path: Path) -> None:
+    """One read of 120 million bases, in a file of a few kB."""
+    length = 120_000_000
+    member = zlib.compressobj(1, wbits=31)
+    lines = ((b"@long\n", 1), (b"A" * 1000, length // 1000), (b"\n+\n", 1), (b"I" * 1000, length // 1000), (b"\n", 1))
+    packed = b"".join(member.compress(piece) for piece, times in lines for _ in range(times)) + member.flush()
+    url, limits = f"sqlite:///{tmp_path}/m.db", {"memory_mb": 512, "attempts": 1}
+    with opened(tmp_path / "member", url, jobs=limits) as pipeline:
+        pipeline.submit({"long.fastq.gz": packed, "single.fastq": reads(100)})
+        assert pipeline.command("jobs", "run")[0] == 1
+        assert pipeline.states() == {"long.fastq.gz": "Not Checked", "single.fastq": "Archived"}
+        assert pipeline.reasons("long.fastq.gz") == ["needs more than the 512 MB of memory that an attempt may take"]
+        assert list(pipeline.scratch.iterdir()) == []
+
+
+def test_files_in_a_bucket(tmp_path: Path) -> None:
+    """They are fetched for the check, once, and archived where they are; nothing of them stays on the worker."""
+    url = f"sqlite:///{tmp_path}/m.db"
+    with served("archive") as bucket, opened(tmp_path / "member", url, settings=bucket) as pipeline:
+        pipeline.submit({**BAD, **GOOD}, wrong=("sum.fastq",))
+        code, said = pipeline.command("jobs", "run", "--slots", 2)
+        assert (code, said.splitlines()[-1]) == (1, "3 done, 3 failed, 0 cancelled")
+        assert pipeline.states()["b_1.fastq"] == "Quality Checked Failed", "mates are compared"
+        pipeline.expect_whole(GOOD)
+        expect_pages(pipeline)
+
+
+def test_an_attempt_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    """With a limit that no attempt can keep, the job fails in the end, and says why."""
     hung = [sys.executable, "-c", "import time; time.sleep(300)", "{summary}", "{files}"]
     screen = {"command": hung, "reads": "all", "human": "human", "share": 0.1}
     limits = {"seconds": 1, "attempts": 1, "screen": screen}
@@ -165,6 +202,60 @@ lines = [line for path in sys.argv[2:] for line in open(path)]
 human = sum(line.startswith("@human") for line in lines)
 json.dump({"all": len(lines) // 4, "human": human}, open(sys.argv[1], "w"))
 """
+
+
+DEACON = """
+import argparse, itertools, json, sys
+parser = argparse.ArgumentParser()
+filter = parser.add_subparsers(required=True).add_parser("filter")
+for name in ("-d --deplete", "-o --output", "-s --summary"):
+    filter.add_argument(*name.split(), **({"action": "store_true"} if "-d" in name else {}))
+filter.add_argument("index")
+filter.add_argument("input")
+filter.add_argument("input2", nargs="?")
+given = parser.parse_args()
+words = open(given.index).read().split()
+files = [open(path).read().split()[2::5] for path in (given.input, given.input2) if path]
+pairs = list(zip(*files, strict=True))
+removed = sum(any(word in read for read in pair for word in words) for pair in pairs) if given.deplete else 0
+counts = {"seqs_in": len(files) * len(pairs), "seqs_removed": len(files) * removed}
+json.dump({"version": "deacon 0.0.0", "deplete": given.deplete, **counts}, open(given.summary, "w"))
+"""
+"""Its command line as far as a screen speaks it: two files at most, mates judged together, an exit code of 2 else."""
+
+
+def test_deacon_is_a_screen(tmp_path: Path) -> None:
+    """By configuration alone; the program itself comes from no registry that these tests may use."""
+    program, index = tmp_path / "deacon.py", tmp_path / "human.idx"
+    program.write_text(DEACON)
+    index.write_text("GATTACAGATTACA\n")
+    command = [sys.executable, str(program), "filter", "--deplete", "--output", "/dev/null"]
+    command += ["--summary", "{summary}", str(index), "{files}"]
+    screen = {"command": command, "reads": "seqs_in", "human": "seqs_removed", "share": 0.1, "at_once": 2}
+    human = reads(40).split(b"\n")
+    human[1::16] = [b"GATTACAGATTACA" + bases[14:] for bases in human[1::16]]
+    files = {
+        "clean_1.fastq": reads(40, 100),
+        "clean_2.fastq": reads(40, 100, mark=2),
+        "mixed_1.fastq": reads(40, mark=1),
+        "mixed_2.fastq": b"\n".join(human).replace(b" 1:", b" 2:"),
+        **{f"ten_{role}.fastq": reads(40, 200, mark=2 if role == "R2" else 1) for role in ("I1", "R1", "R2")},
+    }
+    url, jobs = f"sqlite:///{tmp_path}/m.db", {"screen": screen, "attempts": 1}
+    with opened(tmp_path / "gsa", url, member="gsa", dataset="CRA000001", jobs=jobs) as gsa:
+        run = gsa.with_run("CRR000001")
+        gsa.submit(files, run=run)
+        assert gsa.command("jobs", "run", "--slots", 2)[0] == 1
+        states = dict.fromkeys(files, "Archived") | dict.fromkeys(
+            ("mixed_1.fastq", "mixed_2.fastq"), "Human Reads Found"
+        )
+        assert gsa.states() == states
+        assert gsa.reasons("mixed_1.fastq") == ["20 of 80 reads (25.00%) are human; allowed are 10.00%"]
+        index.unlink()
+        gsa.submit({"other.fastq": reads(10, 500)}, run=run)
+        assert gsa.command("jobs", "run")[0] == 1
+        assert gsa.states()["other.fastq"] == "Not Checked"
+        assert "No such file or directory" in gsa.reasons("other.fastq")[0]
 
 
 def test_human_reads_are_screened_where_they_are_refused(tmp_path: Path) -> None:

@@ -8,42 +8,40 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
-from sqlalchemy.orm import Session
 
-from adapters.catalog.engine import writing
-from adapters.jobs.tables import Job
-from tests.adapters.jobs.pipeline import Pipeline, kill, opened, reads
+from tests.adapters.jobs.pipeline import Pipeline, kill, opened, reads, stop
 
 SPAN = 4.0
 """Seconds in which a worker on this machine begins, does one job and is done with it, about."""
 SEED = int(os.environ.get("GSANODE_SEED", "1"))
 
 
-def killed_at_random(pipeline: Pipeline, rounds: int) -> None:
+def submitted(number: int) -> dict[str, bytes]:
+    """Files of a round: mates or a table; a data set holds 99 files."""
+    if number % 2:
+        return {f"r{number}.tsv": b"%d\n" % number}
+    return {f"r{number}_{mark}.fastq": reads(20, 100 * number, mark=mark) for mark in (1, 2)}
+
+
+def killed_at_random(pipeline: Pipeline, rounds: int, workers: int = 1) -> None:
+    """Workers stand together; after each submission one of them is killed, and another takes its place."""
     draw = random.Random(SEED)
-    archived: dict[str, bytes] = {}
-    for number in range(rounds):
-        files = {f"r{number}.tsv": b"%d\n" % number}  # a data set holds 99 files
-        if number % 2 == 0:
-            files = {f"r{number}_{mark}.fastq": reads(20, 100 * number, mark=mark) for mark in (1, 2)}
-        pipeline.submit(files)
-        worker = pipeline.worker()
-        time.sleep(draw.uniform(0, SPAN))  # the instant is what is tested
-        kill(worker)
-        let_leases_end(pipeline)
-        archived |= files
+    alive = [pipeline.worker() for _ in range(workers - 1)]
+    try:
+        for number in range(rounds):
+            pipeline.submit(submitted(number))
+            alive.append(pipeline.worker())
+            time.sleep(draw.uniform(0, SPAN))  # the instant is what is tested
+            killed = alive.pop(draw.randrange(workers))
+            kill(killed)
+            pipeline.expire(killed.pid)
+    finally:
+        for worker in alive:
+            stop(worker)
     code, said = pipeline.command("jobs", "run", "--slots", 2)
     assert code == 0, said
-    pipeline.expect_whole(archived)
+    pipeline.expect_whole({key: content for number in range(rounds) for key, content in submitted(number).items()})
     assert set(pipeline.states().values()) == {"Archived"}
-
-
-def let_leases_end(pipeline: Pipeline) -> None:
-    """A minute passes, and the pauses between attempts."""
-    with Session(writing(pipeline.engine)) as session, session.begin():
-        session.execute(update(Job).where(Job.lease_until.is_not(None)).values(lease_until=Job.created_at))
-        session.execute(update(Job).values(not_before=Job.created_at))
 
 
 def test_few_instants(tmp_path: Path) -> None:
@@ -53,9 +51,16 @@ def test_few_instants(tmp_path: Path) -> None:
 
 @pytest.mark.prove
 @pytest.mark.timeout(3000)
-def test_pipeline_50_instants(database_url: str, tmp_path: Path) -> None:
-    with opened(tmp_path / "member", database_url, jobs={"attempts": 20}) as pipeline:
+def test_pipeline_50_instants(tmp_path: Path) -> None:
+    with opened(tmp_path / "member", f"sqlite:///{tmp_path}/m.db", jobs={"attempts": 20}) as pipeline:
         killed_at_random(pipeline, 50)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(3000)
+def test_pipeline_50_instants_of_one_of_two_workers(postgres_url: str, tmp_path: Path) -> None:
+    with opened(tmp_path / "member", postgres_url, jobs={"attempts": 20}) as pipeline:
+        killed_at_random(pipeline, 50, workers=2)
 
 
 @pytest.mark.prove

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from adapters.qc.checking import Options, check
 from adapters.qc.engines import engine
 from adapters.qc.outcome import Limits
 from adapters.qc.report import FileReport, Report
 
+Row = TypeVar("Row")
 ENGINES = ("kernel", "plain-set", "pybloom-live")
 """Engines that claim every kind of finding."""
 
@@ -53,6 +56,27 @@ def findings(data: bytes, folder: Path, name: str = "reads.fastq", **options: ob
 def counts(file: FileReport) -> dict[str, int]:
     """Counts of the findings of a file."""
     return {finding.kind: finding.count for finding in file.findings}
+
+
+def found(path: Path, **options: object) -> dict[str, int]:
+    """Counts of the findings of one file, and no reason why it could not be checked."""
+    (file,) = report(path, **options).files
+    assert file.reason is None, file.reason
+    return counts(file)
+
+
+@dataclass(frozen=True)
+class Sown(Generic[Row]):
+    """``sow`` changes a record; ``kind`` is then found in it, and nothing else."""
+
+    name: str
+    kind: str
+    sow: Callable[[Row], Row]
+
+
+def wanted(plants: Iterable[Sown[Any]]) -> dict[str, int]:
+    """Counts of findings that are right where all of these were sown."""
+    return dict(Counter(plant.kind for plant in plants))
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pysam
@@ -13,14 +12,8 @@ import pytest
 from adapters.qc.reference import ReferenceGenome
 from adapters.qc.report import FileReport
 from tests.adapters.qc.aligning import EOF, TEXT, Bam, Record, good, unblocked
-from tests.adapters.qc.planting import counts, report
+from tests.adapters.qc.planting import Sown, found, report, wanted
 from tests.support import shared
-
-
-def found(path: Path, **options: object) -> dict[str, int]:
-    (file,) = report(path, **options).files
-    assert file.reason is None, file.reason
-    return counts(file)
 
 
 def check(content: bytes, folder: Path, name: str = "a.bam") -> dict[str, int]:
@@ -28,48 +21,39 @@ def check(content: bytes, folder: Path, name: str = "a.bam") -> dict[str, int]:
     return found(folder / name)
 
 
-@dataclass(frozen=True)
-class Plant:
-    """``sow`` changes a record; ``kind`` is then found in it, and nothing else."""
-
-    name: str
-    kind: str
-    sow: Callable[[Record], Record]
-
-
 PLANTS = [
-    Plant("no-such-reference", "position", lambda r: replace(r, reference=2, position=0)),
-    Plant("beyond-the-end", "position", lambda r: replace(r, position=4990, reference=r.reference)),
-    Plant("below-unplaced", "position", lambda r: replace(r, reference=-2, flag=4)),
-    Plant("mate-nowhere", "mate-position", lambda r: replace(r, next_reference=9, next_position=1)),
-    Plant("mate-beyond", "mate-position", lambda r: replace(r, next_reference=1, next_position=3000)),
-    Plant("no-name", "record-name", lambda r: replace(r, name=b"")),
-    Plant("name-not-ended", "record-name", lambda r: replace(r, end=b"x")),
-    Plant("name-with-blank", "record-name", lambda r: replace(r, name=b"a b")),
-    Plant("name-with-at", "record-name", lambda r: replace(r, name=b"a@b")),
-    Plant("cigar-short", "cigar", lambda r: replace(r, cigar=((19, 0),))),
-    Plant("cigar-long", "cigar", lambda r: replace(r, cigar=((20, 0), (1, 1)))),
-    Plant("cigar-unknown", "cigar", lambda r: replace(r, cigar=((20, 9),))),
-    Plant("hard-clip-inside", "cigar", lambda r: replace(r, cigar=((10, 0), (5, 5), (10, 0)))),
-    Plant("soft-clip-inside", "cigar", lambda r: replace(r, cigar=((8, 0), (4, 4), (8, 0)))),
-    Plant("quality", "record-quality", lambda r: replace(r, quality=bytes([30] * 19 + [94]))),
-    Plant("tag-type", "tags", lambda r: replace(r, tags=b"XXq\0")),
-    Plant("tag-cut", "tags", lambda r: replace(r, tags=b"NMi\0\0")),
-    Plant("tag-text-not-ended", "tags", lambda r: replace(r, tags=b"XXZabc")),
-    Plant("tag-array-cut", "tags", lambda r: replace(r, tags=b"XXBi\2\0\0\0\0\0\0\0")),
-    Plant("tag-rest", "tags", lambda r: replace(r, tags=b"NMC\1\0")),
-    Plant("single-but-proper", "flags", lambda r: replace(r, flag=2)),
-    Plant("single-but-second", "flags", lambda r: replace(r, flag=0x80)),
-    Plant("proper-but-unmapped", "flags", lambda r: replace(r, flag=1 | 2 | 4)),
-    Plant("unknown-flag", "flags", lambda r: replace(r, flag=0x1000)),
-    Plant("read-group", "read-group", lambda r: replace(r, tags=b"RGZg2\0")),
-    Plant("read-group-prefix", "read-group", lambda r: replace(r, tags=b"RGZg\0")),
+    Sown("no-such-reference", "position", lambda r: replace(r, reference=2, position=0)),
+    Sown("beyond-the-end", "position", lambda r: replace(r, position=4990, reference=r.reference)),
+    Sown("below-unplaced", "position", lambda r: replace(r, reference=-2, flag=4)),
+    Sown("mate-nowhere", "mate-position", lambda r: replace(r, next_reference=9, next_position=1)),
+    Sown("mate-beyond", "mate-position", lambda r: replace(r, next_reference=1, next_position=3000)),
+    Sown("no-name", "record-name", lambda r: replace(r, name=b"")),
+    Sown("name-not-ended", "record-name", lambda r: replace(r, end=b"x")),
+    Sown("name-with-blank", "record-name", lambda r: replace(r, name=b"a b")),
+    Sown("name-with-at", "record-name", lambda r: replace(r, name=b"a@b")),
+    Sown("cigar-short", "cigar", lambda r: replace(r, cigar=((19, 0),))),
+    Sown("cigar-long", "cigar", lambda r: replace(r, cigar=((20, 0), (1, 1)))),
+    Sown("cigar-unknown", "cigar", lambda r: replace(r, cigar=((20, 9),))),
+    Sown("hard-clip-inside", "cigar", lambda r: replace(r, cigar=((10, 0), (5, 5), (10, 0)))),
+    Sown("soft-clip-inside", "cigar", lambda r: replace(r, cigar=((8, 0), (4, 4), (8, 0)))),
+    Sown("quality", "record-quality", lambda r: replace(r, quality=bytes([30] * 19 + [94]))),
+    Sown("tag-type", "tags", lambda r: replace(r, tags=b"XXq\0")),
+    Sown("tag-cut", "tags", lambda r: replace(r, tags=b"NMi\0\0")),
+    Sown("tag-text-not-ended", "tags", lambda r: replace(r, tags=b"XXZabc")),
+    Sown("tag-array-cut", "tags", lambda r: replace(r, tags=b"XXBi\2\0\0\0\0\0\0\0")),
+    Sown("tag-rest", "tags", lambda r: replace(r, tags=b"NMC\1\0")),
+    Sown("single-but-proper", "flags", lambda r: replace(r, flag=2)),
+    Sown("single-but-second", "flags", lambda r: replace(r, flag=0x80)),
+    Sown("proper-but-unmapped", "flags", lambda r: replace(r, flag=1 | 2 | 4)),
+    Sown("unknown-flag", "flags", lambda r: replace(r, flag=0x1000)),
+    Sown("read-group", "read-group", lambda r: replace(r, tags=b"RGZg2\0")),
+    Sown("read-group-prefix", "read-group", lambda r: replace(r, tags=b"RGZg\0")),
 ]
 AT_REST = 1
 """Plants that move a record: the order is broken too, unless the record is put where it belongs."""
 
 
-def planted(plants: list[Plant]) -> Bam:
+def planted(plants: list[Sown[Record]]) -> Bam:
     """A file without an order that has to be kept, with one record for each plant."""
     records = good(60)
     for number, plant in enumerate(plants):
@@ -79,15 +63,12 @@ def planted(plants: list[Plant]) -> Bam:
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
-def test_a_planted_fault_is_found_and_nothing_else(plant: Plant, tmp_path: Path) -> None:
+def test_a_planted_fault_is_found_and_nothing_else(plant: Sown[Record], tmp_path: Path) -> None:
     assert check(planted([plant]).packed(), tmp_path) == {plant.kind: 1}
 
 
 def test_all_faults_together(tmp_path: Path) -> None:
-    wanted: dict[str, int] = {}
-    for plant in PLANTS:
-        wanted[plant.kind] = wanted.get(plant.kind, 0) + 1
-    assert check(planted(PLANTS).packed(), tmp_path) == wanted
+    assert check(planted(PLANTS).packed(), tmp_path) == wanted(PLANTS)
     (tmp_path / "a.bam").write_bytes(planted(PLANTS[:1]).packed())
     (finding,) = report(tmp_path / "a.bam").files[0].findings
     head = len(planted([]).content()) - sum(len(record.packed()) for record in good(60))

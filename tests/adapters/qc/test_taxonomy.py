@@ -7,9 +7,11 @@ import json
 import random
 from pathlib import Path
 
+import pysam
 import pytest
 from typer.testing import CliRunner
 
+from adapters.qc.reference import ReferenceGenome
 from adapters.qc.report import FileReport
 from node.cli import app
 from tests.adapters.qc.planting import counts, report
@@ -119,6 +121,45 @@ def test_tree_sums_up(made: Path, tmp_path: Path) -> None:
 def test_a_declared_organism_is_contradicted(organism: str, contradicted: bool, made: Path, tmp_path: Path) -> None:
     path = reads(tmp_path / "r.fastq", {"prima.fa": 800}, errors=0.01)
     assert counts(profiled(path, made, organism)) == ({"organism": 1} if contradicted else {})
+
+
+@pytest.mark.parametrize("format_", ["bam", "cram"])
+def test_reads_of_an_alignment(format_: str, made: Path, tmp_path: Path) -> None:
+    """Those of a CRAM file need a reference given here; the one that its header names is not opened."""
+    path = aligned(tmp_path / f"a.{format_}", "prima.fa", tmp_path)
+    genome_ = ReferenceGenome(tmp_path / "reference.fa")
+    (file,) = report(path, sets=made / "sets", organism="Beta tertia", genome=genome_).files
+    assert shares(file)["Alpha prima"] == pytest.approx(1, abs=0.05)
+    assert counts(file) == {"organism": 1}
+    (file,) = report(path, sets=made / "sets", organism="Beta tertia").files
+    assert (counts(file), bool(file.taxonomy)) == (({}, False) if format_ == "cram" else ({"organism": 1}, True))
+
+
+def test_an_unaligned_cram_holds_its_bases(made: Path, tmp_path: Path) -> None:
+    path = tmp_path / "u.cram"
+    with pysam.AlignmentFile(str(path), "wc", header={"HD": {"VN": "1.6"}}) as file:
+        for at in range(0, LENGTH - 100, 10):
+            read = pysam.AlignedSegment(file.header)
+            read.query_name, read.flag, read.query_sequence = f"r{at}", 4, genome("prima.fa")[at : at + 100]
+            file.write(read)
+    assert counts(profiled(path, made, "Beta tertia")) == {"organism": 1}
+
+
+def aligned(path: Path, name: str, folder: Path) -> Path:
+    """Reads of a genome on that genome, which is written to ``reference.fa``."""
+    reference = folder / "reference.fa"
+    reference.write_text(f">chr\n{genome(name)}\n")
+    pysam.faidx(str(reference))
+    header = {"HD": {"VN": "1.6", "SO": "coordinate"}, "SQ": [{"SN": "chr", "LN": LENGTH}]}
+    mode = "wc" if path.suffix == ".cram" else "wb"
+    with pysam.AlignmentFile(str(path), mode, header=header, reference_filename=str(reference)) as file:
+        for at in range(0, LENGTH - 100, 10):
+            read = pysam.AlignedSegment(file.header)
+            read.query_name, read.reference_id, read.reference_start, read.cigarstring = f"r{at}", 0, at, "100M"
+            read.query_sequence = genome(name)[at : at + 100]
+            read.query_qualities, read.mapping_quality = pysam.qualitystring_to_array("I" * 100), 60
+            file.write(read)
+    return path
 
 
 def test_a_little_of_another_is_no_contradiction(made: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pysam
@@ -13,7 +12,7 @@ import pytest
 
 from adapters.qc.reference import ReferenceGenome
 from tests.adapters.qc.aligning import EOF, blocked
-from tests.adapters.qc.planting import counts, report
+from tests.adapters.qc.planting import Sown, counts, found, report, wanted
 from tests.support import shared
 
 HEADER = """##fileformat=VCFv4.3
@@ -54,24 +53,9 @@ def vcf(rows: list[list[str]], header: str = HEADER, end: str = "\n") -> bytes:
     return (header.replace("\n", end) + "".join("\t".join(row) + end for row in rows)).encode()
 
 
-def found(path: Path, **options: object) -> dict[str, int]:
-    (file,) = report(path, **options).files
-    assert file.reason is None, file.reason
-    return counts(file)
-
-
 def check(content: bytes, folder: Path, name: str = "a.vcf") -> dict[str, int]:
     (folder / name).write_bytes(content)
     return found(folder / name)
-
-
-@dataclass(frozen=True)
-class Plant:
-    """``sow`` changes the fields of a line; ``kind`` is then found in it, and nothing else."""
-
-    name: str
-    kind: str
-    sow: Callable[[list[str]], list[str]]
 
 
 def to(column: int, value: str) -> Callable[[list[str]], list[str]]:
@@ -79,30 +63,30 @@ def to(column: int, value: str) -> Callable[[list[str]], list[str]]:
 
 
 PLANTS = [
-    Plant("no-number", "vcf-position", to(1, "ten")),
-    Plant("too-few", "vcf-columns", lambda row: row[:7]),
-    Plant("sample-missing", "vcf-columns", lambda row: row[:-1]),
-    Plant("sample-too-many", "vcf-columns", lambda row: [*row, "0/0"]),
-    Plant("ref-dot", "vcf-alleles", to(3, ".")),
-    Plant("ref-letter", "vcf-alleles", to(3, "AXG")),
-    Plant("alt-letter", "vcf-alleles", to(4, "J")),
-    Plant("alt-empty", "vcf-alleles", to(4, "T,")),
-    Plant("alt-symbol-open", "vcf-alleles", to(4, "<DEL")),
-    Plant("quality", "vcf-quality", to(5, "high")),
-    Plant("filter", "vcf-undeclared", to(6, "q99")),
-    Plant("info", "vcf-undeclared", to(7, "AC=1;ZZ=3")),
-    Plant("format", "vcf-undeclared", to(8, "GT:XX")),
-    Plant("allele", "genotype", to(9, "0/2:3")),
-    Plant("allele-letter", "genotype", to(10, "a/b:3")),
-    Plant("genotype-open", "genotype", to(11, "0/")),
-    Plant("genotype-empty", "genotype", to(11, ":3")),
-    Plant("haploid", "ploidy", to(9, "1:3")),
-    Plant("triploid", "ploidy", to(11, "0/0/1")),
+    Sown("no-number", "vcf-position", to(1, "ten")),
+    Sown("too-few", "vcf-columns", lambda row: row[:7]),
+    Sown("sample-missing", "vcf-columns", lambda row: row[:-1]),
+    Sown("sample-too-many", "vcf-columns", lambda row: [*row, "0/0"]),
+    Sown("ref-dot", "vcf-alleles", to(3, ".")),
+    Sown("ref-letter", "vcf-alleles", to(3, "AXG")),
+    Sown("alt-letter", "vcf-alleles", to(4, "J")),
+    Sown("alt-empty", "vcf-alleles", to(4, "T,")),
+    Sown("alt-symbol-open", "vcf-alleles", to(4, "<DEL")),
+    Sown("quality", "vcf-quality", to(5, "high")),
+    Sown("filter", "vcf-undeclared", to(6, "q99")),
+    Sown("info", "vcf-undeclared", to(7, "AC=1;ZZ=3")),
+    Sown("format", "vcf-undeclared", to(8, "GT:XX")),
+    Sown("allele", "genotype", to(9, "0/2:3")),
+    Sown("allele-letter", "genotype", to(10, "a/b:3")),
+    Sown("genotype-open", "genotype", to(11, "0/")),
+    Sown("genotype-empty", "genotype", to(11, ":3")),
+    Sown("haploid", "ploidy", to(9, "1:3")),
+    Sown("triploid", "ploidy", to(11, "0/0/1")),
 ]
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
-def test_a_planted_fault_is_found_and_nothing_else(plant: Plant, tmp_path: Path) -> None:
+def test_a_planted_fault_is_found_and_nothing_else(plant: Sown[list[str]], tmp_path: Path) -> None:
     rows = lines()
     rows[20] = plant.sow(rows[20])
     assert check(vcf(rows), tmp_path) == {plant.kind: 1}
@@ -111,11 +95,10 @@ def test_a_planted_fault_is_found_and_nothing_else(plant: Plant, tmp_path: Path)
 
 
 def test_all_faults_together(tmp_path: Path) -> None:
-    rows, wanted = lines(), dict[str, int]()
+    rows = lines()
     for number, plant in enumerate(PLANTS, 10):
         rows[number] = plant.sow(rows[number])
-        wanted[plant.kind] = wanted.get(plant.kind, 0) + 1
-    assert check(vcf(rows), tmp_path) == wanted
+    assert check(vcf(rows), tmp_path) == wanted(PLANTS)
 
 
 def test_clean_in_every_container(tmp_path: Path) -> None:

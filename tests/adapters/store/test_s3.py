@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from adapters.store import ArchiveStore, ChangedObject, NoSuchObject, StoreUnavailable, open_stores
+from tests.adapters.store.bucket import KEYS, served
 from tests.adapters.store.suite import SignedUrls, StoreSuite
 from tests.support import free_port
 
-KEYS = {"region": "us-east-1", "access_key": "test", "secret_key": "test"}
-
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    port = free_port()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
-    server.start()
-    url = f"http://127.0.0.1:{port}"
-    client = boto3.client(
-        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    client.create_bucket(Bucket="archive")
-    client.close()
-    yield url
-    server.stop()
+def bucket() -> Iterator[Mapping[str, str]]:
+    with served("archive") as settings:
+        yield settings
 
 
 @pytest.fixture
-def store(endpoint: str) -> ArchiveStore:
-    return open_stores({"cloud": {"kind": "s3", "endpoint": endpoint, "bucket": "archive", **KEYS}})["cloud"]
+def store(bucket: Mapping[str, str]) -> ArchiveStore:
+    return open_stores({"cloud": bucket})["cloud"]
 
 
 class TestS3Store(StoreSuite, SignedUrls):
@@ -60,9 +48,8 @@ def test_a_large_object_goes_up_in_parts(store: ArchiveStore) -> None:
     assert b"".join(store.stream("large", (6 << 20) - 5, 10)) == (part * 2)[(1 << 20) - 5 : (1 << 20) + 5]
 
 
-def test_no_bucket_and_no_server(endpoint: str) -> None:
-    settings = {"kind": "s3", "bucket": "none", **KEYS}
-    stores = open_stores({"empty": {**settings, "endpoint": endpoint}})
+def test_no_bucket_and_no_server(bucket: Mapping[str, str]) -> None:
+    stores = open_stores({"empty": {**bucket, "bucket": "none"}})
     with pytest.raises(NoSuchObject):
         stores["empty"].head("x")
 

@@ -20,7 +20,11 @@ def _long(aminoacid: str) -> str:
 
 @dataclass
 class Writer:
-    """Writes one file; ``seed`` decides everything."""
+    """Writes one file; ``seed`` decides everything.
+
+    :param common: how much more common alleles are than in a growing population.
+    :param short: no allele covers more than a few bases; the only structural ones are breakends.
+    """
 
     seed: int
     samples: list[str]
@@ -29,6 +33,8 @@ class Writer:
     genotypes: bool = True
     prefix: str = ""
     contigs: tuple[str, ...] = ("21", "X")
+    short: bool = False
+    common: float = 1.0
     lines: list[str] = field(default_factory=list)
 
     def text(self) -> str:
@@ -68,7 +74,7 @@ class Writer:
             info.append("ANN=" + ",".join(self._annotation(r.choice(alts)) for _ in range(r.randint(1, 3))))
         calls = []
         if self.genotypes:
-            frequency = min(0.97, 0.5 / len(self.samples) / max(r.random(), 0.002))
+            frequency = min(0.97, self.common * 0.5 / len(self.samples) / max(r.random(), 0.002))
             calls = [self._call(contig, frequency, len(alts)) for _ in self.samples]
         else:
             info += ["AC=" + ",".join(str(r.choice([0, 1, 7, 300])) for _ in alts), "AN=5008"]
@@ -78,7 +84,7 @@ class Writer:
 
     def _sequence(self, contig: str, offset: int) -> tuple[str, list[str]]:
         r = self.random
-        ref = self.reference[contig][offset : offset + r.choice([1, 1, 1, 1, 2, 3, 5, 70])]
+        ref = self.reference[contig][offset : offset + r.choice([1, 1, 1, 1, 2, 3, 5, 4 if self.short else 70])]
         alts = [self._alternate(ref) for _ in range(r.choice([1, 1, 1, 2, 3]))]
         unique = [a for a in dict.fromkeys(alts) if a != ref] or [ref + "T"]
         if r.random() < 0.1:
@@ -102,7 +108,7 @@ class Writer:
         ref, position = self.reference[contig][offset], ORIGIN + offset + 1
         length = r.choice([30, 65, 500, 4_000, 40_000, 1_000_000])
         name = r.choice(["DEL", "DUP", "DUP:TANDEM", "INV", "CNV", "CN0", "INS", "INS:ME:ALU", "BND"])
-        if name == "BND":
+        if name == "BND" or self.short:
             return ref, [f"{ref}[{self.prefix}21:{ORIGIN + r.randrange(SPAN)}["], ["SVTYPE=BND"]
         if name.startswith("INS"):
             return ref, [f"<{name}>"], ["SVTYPE=INS", f"SVLEN={length}", f"END={position}"]

@@ -10,8 +10,9 @@ from adapters.variants.carriers import ARRAY, BITS, ROARING, Mask, decode, encod
 
 small = st.sets(st.integers(0, 3000))
 wide = st.sets(st.integers(0, 2**32 - 1), max_size=30)
+dense = st.builds(lambda a, n: set(range(a, a + 9 * n, 9)), st.integers(65_000, 66_000), st.integers(70, 700))
 runs = st.builds(lambda a, n, gone: set(range(a, a + n)) - gone, st.integers(0, 70_000), st.integers(0, 9000), small)
-people = st.one_of(small, wide, runs)
+people = st.one_of(small, wide, runs, dense)
 
 
 @settings(max_examples=150, deadline=None)

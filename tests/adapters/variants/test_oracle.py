@@ -13,14 +13,17 @@ from adapters.variants.model import Variant
 from adapters.variants.query import VariantQuery
 from adapters.variants.variants import Variants
 from tests.adapters.variants import oracle
-from tests.adapters.variants.cohort_text import CHANGES, GENES, SPAN, Writer
+from tests.adapters.variants.cohort_text import CHANGES, GENES, ORIGIN, SPAN, Writer
 from tests.adapters.variants.conftest import DATASETS, FIRST, PEOPLE, Catalog, person_of_sample
 
 QUESTIONS = 80  # for each kind of server; 'make prove' asks 10,000 over the wire
 
 
 def build(catalog: Catalog, seed: int) -> list[oracle.Line]:
-    """Five files: two of one data set with people and alleles in common, one by name, two assemblies, one of sites."""
+    """Six files: two of one data set with people and alleles in common, one by name, two assemblies, one of sites.
+
+    The last has no long alleles, which is what most questions of a range are answered from in one statement.
+    """
     by_sample = person_of_sample()
     by_accession = {f"HRI{i:06}": FIRST + i for i in range(PEOPLE)}
     by_name = {f"P{i:03}": FIRST + i for i in range(PEOPLE)}
@@ -31,6 +34,7 @@ def build(catalog: Catalog, seed: int) -> list[oracle.Line]:
         ("c.vcf", "HRA000002", by_name, Writer(seed, r.sample(sorted(by_name), 40), records=240)),
         ("d.vcf", "HRA000002", by_name, Writer(seed + 2, r.sample(sorted(by_name), 30), assembly="GRCh38")),
         ("e.vcf", "HRA000003", {}, Writer(seed, [], genotypes=False)),
+        ("f.vcf", "HRA000003", by_name, Writer(seed + 3, r.sample(sorted(by_name), 40), assembly="GRCh38", short=True)),
     ]
     lines = []
     for name, dataset, people, writer in files:
@@ -64,6 +68,8 @@ def question(r: random.Random, lines: list[oracle.Line]) -> oracle.Question:
             more |= {"reference_bases": _wild(r, line.before + line.ref)}
         if r.random() < 0.1:
             more |= {"aminoacid_change": r.choice(CHANGES)}
+        if r.random() < 0.3:
+            more |= {"mate_name": r.choice(["21", "X"])}
         return oracle.Question(**place, start=(start,), end=(end,), **more)
     if kind == "bracket":
         s0, e0 = line.start - r.choice([0, 1, 100]), line.end - r.choice([0, 1, 100])
@@ -165,3 +171,15 @@ def test_an_individual_has_exactly_their_alleles(catalog: Catalog) -> None:
             check(variant, expected[key(variant)])
     withdrawn = everyone - BitMap([FIRST])
     assert variants.of_individual(FIRST, DATASETS, withdrawn).total == 0
+
+
+def test_BEA_46_a_mate_narrows_a_range_where_no_allele_is_long(catalog: Catalog) -> None:
+    lines, everyone = build(catalog, 14), BitMap(range(FIRST, FIRST + PEOPLE))
+    variants, dataset = Variants(catalog.engine), "HRA000003"
+    asked = oracle.Question("GRCh38", "21", (ORIGIN,), (ORIGIN + SPAN,), mate_name="21")
+    expected = oracle.answer(asked, lines, [dataset], set(everyone))
+    people = set().union(*(of[dataset].carriers for of in expected.values()))
+    assert 0 < len(people) < len(oracle.answer(oracle.Question(), lines, [dataset], set(everyone)))
+    query = VariantQuery(**asdict(asked))
+    assert set(variants.carriers(query, [dataset], everyone)[dataset]) == people
+    assert [key(v) for v in variants.matches(query, [dataset], everyone, limit=1000).variants] == sorted(expected)

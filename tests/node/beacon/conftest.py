@@ -18,10 +18,11 @@ from adapters.catalog.engine import connect
 from adapters.catalog.holdings import Holdings
 from auth.errors import InvalidToken
 from auth.policy import Floor, Policy
-from node.beacon.answering import Answering
+from node.beacon.answering import Answering, Bearers
 from node.beacon.beacon import DIRECT, Beacon
 from node.beacon.envelope import beacon_shape
 from node.beacon.failures import FAILURES
+from node.beacon.guard import Guard
 from node.beacon.handovers import Handovers
 from node.beacon.profile import Profile
 from node.beacon.question import Search
@@ -48,9 +49,17 @@ def standing(jtis: Collection[str]) -> Collection[str]:
 
 
 def beacon_application(
-    engine: Engine, entry_types: tuple[str, ...] = ALL_TYPES, filtered_only: frozenset[str] = frozenset()
+    engine: Engine,
+    entry_types: tuple[str, ...] = ALL_TYPES,
+    filtered_only: frozenset[str] = frozenset(),
+    floor: Floor = FLOOR,
+    guard: Guard | None = None,
+    bearer: Bearers | None = None,
 ) -> ASGIApp:
-    """The application of a member that serves nothing but a Beacon."""
+    """The application of a member that serves nothing but a Beacon.
+
+    :param bearer: who callers are; some with visas, if it is not said.
+    """
     profile = Profile(
         id="org.example.test",
         name="Test beacon",
@@ -77,8 +86,9 @@ def beacon_application(
         catalog=catalog,
         search=Search(engine, entry_types),
         policy=Policy(PUBLIC_URL, standing),
-        floor=FLOOR,
-        bearer=holders.bearer,
+        floor=floor,
+        guard=guard,
+        bearer=bearer or holders.bearer,
         profile=profile,
         handovers=Handovers(
             Holdings(engine, catalog),

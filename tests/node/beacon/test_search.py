@@ -92,3 +92,15 @@ def test_what_a_member_does_not_hold_is_a_400(member_engine: Engine, clause: dic
     with pytest.raises(Failure) as failure:
         meeting(member_engine, ("dataset", "individual"))(clause, None)
     assert failure.value.status == 400
+
+
+def test_a_join_takes_a_term_of_samples_to_be_about_samples_as_the_beacon_does(
+    member_engine: Engine, world: World
+) -> None:
+    tissue = "UBERON:0000178"  # said of samples alone, though it might be said of people
+    owners = {s.person for s in world.specimens if s.record["sampleOriginType"]["id"] == tissue}
+    member = meeting(member_engine)
+    asked: list[dict[str, Any]] = [{"id": tissue}, {"id": tissue, "scope": "biosample"}]
+    found = [{row[0] for row in member({"entryType": "individual", "filters": [one]}, None)} for one in asked]
+    assert found[0] == found[1] != set()
+    assert found[0] <= owners

@@ -8,18 +8,23 @@ import re
 import signal
 import stat
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import yaml
 from rich.console import Console
 
 from node.demo.configuration import MEMBERS, PROCESSES
 from node.demo.made.people import RARE, Person, people
 from node.demo.tour import Tour
 from tests.node.demo.conftest import RunningDemo, free_ports, gsanode_demo, wait_until
+from tests.node.demo.memory import texts_in_memory
 from tests.prove.join.asking import prove
+from tests.support import free_port
 
 HEART = {"HP:0000822", "HP:0005110", "HP:0001639", "HP:0001644", "HP:0001677", "HP:0001635", "HP:0002140"}
 RELEASED = ("HRA900001", "HRA900002")
@@ -106,6 +111,54 @@ def test_random_joined_questions_equal_the_files(demo: RunningDemo) -> None:
     assert outcomes["controlled some"] >= 8
     assert outcomes["anyone some"] >= 4
     assert outcomes["anyone suppressed"] >= 2
+
+
+@pytest.fixture
+def second_gateway(demo: RunningDemo) -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
+    """The family's gateway in a process of its own, which has answered nothing yet; its address and its log."""
+    given = yaml.safe_load(Path(demo.family["configs"]["gateway"]).read_text())
+    port, log = free_port(), demo.folder / "second-gateway.log"
+    config = demo.folder / "second-gateway.yaml"
+    config.write_text(yaml.safe_dump({**given, "listen": {**given["listen"], "port": port}}))
+    with log.open("w") as out:
+        command = [sys.executable, "-m", "node.cli", "serve", str(config)]
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: _ready(url), 60, "the second gateway is ready")
+        yield process, url, log
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _ready(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/readyz", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_at_public_granularity_no_accession_is_in_the_gateways_memory_or_log(
+    demo: RunningDemo, second_gateway: tuple[subprocess.Popen[bytes], str, Path]
+) -> None:
+    """Memory holds what came over the wire too, until it is used again; the last question shows that it is looked
+    through: records of an open data set do leave accessions there."""
+    process, url, log = second_gateway
+    accessions = {one for pair in demo.family["linked"] for one in pair.values()}
+    accessions |= {person.accession for person in people()}
+    tour = demo.family["tour"]
+    for granularity in ("count", "boolean"):
+        for clauses in (tour["join"], tour["rare_join"], tour["join"][:1]):
+            for none in ([], [{"entryType": "imagingSeries", "filters": [{"id": "DCM:MR"}]}]):
+                body = {"all": clauses, "none": none, "granularity": granularity}
+                assert requests.post(f"{url}/federation/v1/search", json=body, timeout=30).json()["complete"]
+        requests.get(f"{url}/ga4gh/beacon/v2/individuals?requestedGranularity={granularity}", timeout=30)
+    assert texts_in_memory(process.pid, accessions) == set()
+    body = {"all": tour["join"], "granularity": "record"}
+    assert requests.post(f"{url}/federation/v1/search", json=body, timeout=30).json()["numRecords"]
+    assert texts_in_memory(process.pid, accessions)
+    assert not [one for one in accessions if one in log.read_text()]
 
 
 def test_rare_phenotype_is_below_the_floor() -> None:

@@ -10,7 +10,7 @@ import httpx
 from tests.node.beacon.conftest import BASE, headers
 from tests.prove.beacon.asked import Asked
 from tests.prove.beacon.conditions import Refused
-from tests.prove.beacon.oracle import Expected, Oracle
+from tests.prove.beacon.oracle import Exhausted, Expected, Oracle
 from tests.prove.beacon.questions import Questions
 
 INCLUDED = {"HIT": (True,), "MISS": (False,), "ALL": (True, False), "NONE": ()}
@@ -27,17 +27,25 @@ async def prove(client: httpx.AsyncClient, oracle: Oracle, questions: Questions,
 
 
 async def check(client: httpx.AsyncClient, oracle: Oracle, asked: Asked) -> str:
-    """Ask one question; ``refused``, ``hit`` or ``miss`` if the answer is what it must be."""
+    """Ask one question; ``refused``, ``exhausted``, ``hit`` or ``miss`` if the answer is what it must be."""
     response = await _ask(client, asked)
     expected = oracle.answer(asked)
     if isinstance(expected, Refused):
         assert response.status_code == 400, (asked, expected, response.text)
         return "refused"
-    assert response.status_code == 200, (asked, response.text)
+    if isinstance(expected, Exhausted):
+        assert response.status_code == 403, (asked, expected, response.text)
+        assert f"of {expected} does not pay" in response.json()["error"]["errorMessage"], asked
+        return "exhausted"
+    assert response.status_code == 200, (asked, expected, response.text)
     answer = response.json()
     assert answer["meta"]["returnedGranularity"] == expected.granularity, asked
     number = {} if expected.granularity == "boolean" else {"numTotalResults": expected.number}
     assert answer["responseSummary"] == {"exists": expected.exists, **number}, asked
+    if expected.collections is None:
+        info = {"exact": expected.exact} | ({"filters": expected.coarse} if expected.coarse is not None else {})
+        info |= {"signIn": list(expected.sign_in)} if expected.sign_in else {}
+        assert answer["info"] == info, asked
     if expected.granularity != "record":
         assert "response" not in answer, asked
     elif expected.collections is not None:

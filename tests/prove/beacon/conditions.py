@@ -44,6 +44,7 @@ class Conditions:
     """The filters of one question.
 
     :param filters: each with the entry type that it is about.
+    :param using: those that are looked at now.
     """
 
     files: Holdings
@@ -51,6 +52,7 @@ class Conditions:
     about: str
     members: Members
     filters: list[tuple[dict[str, Any], str]]
+    using: list[tuple[dict[str, Any], str]]
 
     def _static(self, filter: dict[str, Any], asked: str) -> str:
         """The scope, ``ambiguous`` where the data decide."""
@@ -174,7 +176,7 @@ class Conditions:
         if id not in FIELD_OF:
             return any(
                 self._has_term(filter, terms_of(chain, kind))
-                for f, kind in self.filters
+                for f, kind in self.using
                 if f is filter and chain.at(kind) is not None
             )
         record = chain.at(FIELD_OF[id])

@@ -28,7 +28,7 @@ class Chain:
 
 @dataclass
 class DataSet:
-    """The files of one data set."""
+    """The files of one data set; ``listed`` is how many alleles its files with genotypes list, each by itself."""
 
     about: dict[str, Any]
     people: dict[str, dict[str, Any]]
@@ -36,6 +36,7 @@ class DataSet:
     series: list[tuple[dict[str, Any], dict[str, Any]]]
     cohorts: dict[str, set[str]]
     lines: list[alleles.Line]
+    listed: int
 
 
 class Holdings:
@@ -56,12 +57,12 @@ class Holdings:
         cohorts = {c["id"]: set(c.get("ids", {}).get("individualIds", people)) for c in lists["cohorts"]}
         series = [(study, one) for study in lists["images"] for one in study["series"]]
         owner = {sample["id"]: self.order[sample["individualId"]] for sample in lists["biosamples"]}
-        lines = [
-            line
-            for path in sorted(folder.glob("*.vcf"))
-            for line in alleles.read(path.read_text(), folder.name, path.name.split(".")[1], owner)
-        ]
-        return DataSet(lists["dataset"], people, list(_chains(lists)), series, cohorts, lines)
+        lines, listed = [], 0
+        for path in sorted(folder.glob("*.vcf")):
+            of_file = alleles.read(path.read_text(), folder.name, path.name.split(".")[1], owner)
+            listed += len({line.key for line in of_file if line.site is None})
+            lines += of_file
+        return DataSet(lists["dataset"], people, list(_chains(lists)), series, cohorts, lines, listed)
 
     @cached_property
     def existing(self) -> list[str]:

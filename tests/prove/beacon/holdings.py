@@ -9,14 +9,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tests.adapters.variants.cohort_text import Writer
 
 TODAY = dt.date(2026, 6, 1)
-PEOPLE = 70
+PEOPLE = 320
 PARENTS = {
     "HP:0001626": ["HP:0000118"],
     "HP:0001627": ["HP:0001626"],
@@ -54,19 +54,27 @@ SETS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Calls:
-    """A VCF to write, of so many samples; without any it lists sites."""
+    """A VCF to write, of so many samples; without any it lists sites.
+
+    :param few: few alleles, none of them long, and most of them common.
+    :param sites: the alleles of such a file with genotypes are listed without any.
+    """
 
     name: str
     assembly: str
     samples: int
     prefix: str = ""
     records: int = 60
+    few: bool = False
+    sites: bool = False
 
 
+COMMON = Calls("f", "GRCh38", 110, records=16, few=True)
+MANY = Calls("a", "GRCh37", 60, records=240)  # more than anonymous callers can be told of
 FILES = {
-    "HRA000001": (Calls("a", "GRCh37", 20), Calls("b", "GRCh37", 9, "chr")),
-    "HRA000002": (Calls("a", "GRCh37", 20), Calls("d", "GRCh38", 12, "chr")),
-    "HRA000003": (Calls("e", "GRCh37", 0), Calls("f", "GRCh38", 15)),
+    "HRA000001": (MANY, Calls("b", "GRCh37", 9, "chr"), replace(COMMON, sites=True)),
+    "HRA000002": (MANY, Calls("d", "GRCh38", 12, "chr")),
+    "HRA000003": (Calls("e", "GRCh37", 0), COMMON),
     "HRA000004": (Calls("g", "GRCh37", 9),),
     "HRA000005": (Calls("h", "GRCh37", 9),),
 }
@@ -224,7 +232,7 @@ def _studies(dice: random.Random, number: int, person: str) -> list[dict[str, An
 
 
 def _calls(dice: random.Random, folder: Path, samples: list[str], calls: Calls, seed: int) -> None:
-    """Files of one name and assembly have the same records, with other people's genotypes."""
+    """Files of one name, assembly and length have the same records, with other people's genotypes."""
     columns = sorted(dice.sample(samples, calls.samples))
     writer = Writer(
         seed * 100 + ord(calls.name),
@@ -233,5 +241,20 @@ def _calls(dice: random.Random, folder: Path, samples: list[str], calls: Calls, 
         records=calls.records,
         genotypes=calls.samples > 0,
         prefix=calls.prefix,
+        short=calls.few,
+        common=8 if calls.few else 1,
     )
-    (folder / f"{calls.name}.{calls.assembly}.vcf").write_text(writer.text())
+    text = writer.text()
+    (folder / f"{calls.name}.{calls.assembly}.vcf").write_text(_sites(dice, text) if calls.sites else text)
+
+
+def _sites(dice: random.Random, text: str) -> str:
+    """The same records with published numbers in place of genotypes."""
+    lines = []
+    for line in text.splitlines():
+        cells = line.split("\t")[:8]
+        if not line.startswith("#"):
+            counts = ",".join(str(dice.choice([0, 1, 40, 300, 1500])) for _ in cells[4].split(","))
+            cells[7] = f"{cells[7]};AC={counts};AN=5008".removeprefix(".;")
+        lines.append("\t".join(cells))
+    return "\n".join(lines) + "\n"

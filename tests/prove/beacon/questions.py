@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from tests.adapters.variants import oracle as alleles
@@ -10,7 +11,6 @@ from tests.adapters.variants.cohort_text import CHANGES, GENES, SPAN
 from tests.prove.beacon import holdings
 from tests.prove.beacon.asked import Asked
 from tests.prove.beacon.files import Holdings, allele_id
-from tests.prove.beacon.public import TOKENS
 
 ANY, TEXT = ("=", "<", ">", "!", ">=", "<="), ("=", "!")
 AGES = ("P1Y", "P12M", "P30Y", "P45Y6M", "P60Y", "P8Y", "P70Y3M")
@@ -33,19 +33,47 @@ ASSEMBLIES = {"GRCh37": ("GRCh37", "hg19", "GRCh37.p13"), "GRCh38": ("GRCh38", "
 
 
 class Questions:
-    """An endless supply; the seed decides everything."""
+    """An endless supply; the seed decides everything.
 
-    def __init__(self, files: Holdings, seed: int) -> None:
+    :param callers: how many there are of each kind: the fewer, the more often a budget is spent.
+    """
+
+    def __init__(self, files: Holdings, seed: int, callers: int = 40) -> None:
+        self._callers = callers
+        self._before: list[Asked] = []
         self._files = files
         self._dice = random.Random(seed)
         self._lines = [line for one in files.sets.values() for line in one.lines]
         self._ids = {kind: self._known(kind) for kind in (*PARENTS, "dataset", "cohort")}
 
     def next(self) -> Asked:
-        """A question; one in fifty cannot be answered."""
+        """A question; one in fifty cannot be answered, and one in eight was asked before, in another form."""
+        dice = self._dice
+        if self._before and dice.random() < 0.12:
+            asked = replace(dice.choice(self._before))
+        else:
+            asked = self._new()
+            self._before = [*self._before[-99:], asked]
+        asked.granularity = dice.choice(["record", "record", "record", "count", "boolean"])
+        asked.include = dice.choice(["HIT", "ALL", "ALL", "MISS", "NONE"])
+        asked.limit, asked.skip = dice.choice([0, 1, 3, 7, 10, 100]), dice.choice([0, 0, 0, 1, 2, 50])
+        asked.get = dice.random() < 0.4
+        return replace(asked)
+
+    def _token(self) -> str | None:
+        """Nobody, who sees everything, or somebody with a right to something, of an organisation or none."""
+        dice = self._dice
+        rights = dice.choice([None, "two three", "two", "three", "", "", "researcher", "three researcher"])
+        if rights is None:
+            return None
+        number = dice.randrange(self._callers)
+        organisation = f"@org{number // 2}.example" if number % 5 else ""
+        return f"{rights.replace(' ', '.')}{number}{organisation} {rights}".strip()
+
+    def _new(self) -> Asked:
         dice = self._dice
         kind = dice.choice(KINDS)
-        asked = Asked(kind, token=dice.choice(list(TOKENS)))
+        asked = Asked(kind, token=self._token())
         if kind in PARENTS and dice.random() < 0.35:
             parent = dice.choice(PARENTS[kind])
             asked.within = (parent, self._one(parent))
@@ -55,10 +83,6 @@ class Questions:
         named = (asked.entry if kind == "genomicVariant" else None) or (asked.within or ("",))[0] == "genomicVariant"
         if not named and dice.random() < (0.75 if kind == "genomicVariant" else 0.35):
             asked.variant = self._variant()
-        asked.granularity = dice.choice(["record", "record", "record", "count", "boolean"])
-        asked.include = dice.choice(["HIT", "ALL", "ALL", "MISS", "NONE"])
-        asked.limit, asked.skip = dice.choice([0, 1, 3, 7, 10, 100]), dice.choice([0, 0, 0, 1, 2, 50])
-        asked.get = dice.random() < 0.4
         return asked
 
     def _known(self, kind: str) -> list[str]:
@@ -206,6 +230,8 @@ class Questions:
             more["alternate_bases"] = self._wild(dice.choice([line.alt, "A", "GN"]) if not line.symbolic else "T")
         if dice.random() < 0.1:
             more["aminoacid_change"] = dice.choice(CHANGES)
+        if dice.random() < 0.05:
+            more["mate_name"] = dice.choice(["21", "chr21", "X"])
         return {**self._place(line), "start": (start,), "end": (end,), **more}
 
     def _bracket(self, line: alleles.Line) -> dict[str, Any]:

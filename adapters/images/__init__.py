@@ -1,0 +1,1 @@
+"""Images on their way into the archive: taken into quarantine, de-identified, checked, archived, looked at."""

@@ -1,0 +1,162 @@
+"""The quarantine: originals, each under the digest of its bytes, in a folder that no store and no URL leads to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+STORE: Final = "quarantine"
+"""What arrivals call this place; no store of a configuration has the name."""
+INCOMING, STAGED = "incoming", "staged"
+MAGIC_END: Final = 132
+FORGOTTEN: Final = 24 * 3600.0
+"""Seconds after which a file that nobody asked for again is left behind by somebody who was killed."""
+
+
+class TooLarge(Exception):
+    """The object has more bytes than are taken in; the message says how many those are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An original in quarantine; ``size`` in bytes."""
+
+    key: str
+    size: int
+
+
+class Incoming:
+    """An object while it comes in, piece by piece. It is gone unless :meth:`keep` was called.
+
+    :param most: bytes that it may have.
+    """
+
+    def __init__(self, quarantine: Quarantine, dataset: str, most: int) -> None:
+        self._quarantine = quarantine
+        self._dataset = dataset
+        self._most = most
+        self._path = quarantine.folder / INCOMING / uuid.uuid4().hex
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor = os.open(self._path, flags, 0o600)
+        self._digest = hashlib.sha256()
+        self._head = b""
+        self.size = 0
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Take a piece.
+
+        :raises TooLarge: if there are too many bytes.
+        """
+        self.size += len(piece)
+        if self.size > self._most:
+            raise TooLarge(f"has more than {self._most:,} bytes")
+        if len(self._head) < MAGIC_END:
+            self._head += bytes(piece[: MAGIC_END - len(self._head)])
+        self._digest.update(piece)
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    @property
+    def is_dicom(self) -> bool:
+        """Whether what came begins as a DICOM file does (PS3.10 7.1)."""
+        return self._head.endswith(b"DICM") and len(self._head) == MAGIC_END
+
+    def keep(self) -> Taken:
+        """Give the object its place; durable with :meth:`Quarantine.settle`."""
+        digest = self._digest.hexdigest()
+        key = f"{self._dataset}/{digest[:2]}/{digest}"
+        os.fsync(self._descriptor)
+        self._quarantine.admit(self._path, key)
+        return Taken(key, self.size)
+
+    def close(self) -> None:
+        """Let go of what was not kept."""
+        os.close(self._descriptor)
+        self._path.unlink(missing_ok=True)
+
+
+class Quarantine:
+    """The folder, readable by its owner only. Not for several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for part in (folder, folder / INCOMING, folder / STAGED):
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._unsettled: set[Path] = set()
+
+    def take(self, dataset: str, content: Iterable[bytes], most: int) -> Taken:
+        """Take an object whole or not at all.
+
+        :raises TooLarge: if it has more than ``most`` bytes.
+        """
+        incoming = Incoming(self, dataset, most)
+        try:
+            for piece in content:
+                incoming.write(piece)
+            return incoming.keep()
+        finally:
+            incoming.close()
+
+    def admit(self, path: Path, key: str) -> None:
+        """Move a file that is whole to its place; one of the same bytes that is there already is the same file."""
+        target = self.path(key)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.replace(target)
+        self._unsettled.update((target.parent, target.parent.parent, self.folder))
+
+    def settle(self) -> None:
+        """Make the names of what was taken durable."""
+        for folder in self._unsettled:
+            sync(folder)
+        self._unsettled.clear()
+
+    def path(self, key: str) -> Path:
+        """The file of a key."""
+        return self.folder / key
+
+    def beside(self, key: str) -> Path:
+        """What is kept of the study of an original that waits for a person; as private as the original."""
+        return self.folder / f"{key}.known"
+
+    def remove(self, key: str) -> None:
+        """Remove an original."""
+        self.path(key).unlink(missing_ok=True)
+        self.beside(key).unlink(missing_ok=True)
+
+    def staged(self, job: int) -> Path:
+        """The folder in which a job keeps what it wrote until that is archived."""
+        return self.folder / STAGED / str(job)
+
+    def forgotten(self, before: float | None = None) -> Iterator[Path]:
+        """Files from before a moment (epoch seconds; a day ago), but for what jobs wrote."""
+        before = time.time() - FORGOTTEN if before is None else before
+        for folder, names, files in os.walk(self.folder):
+            if Path(folder) == self.folder:
+                names.remove(STAGED)
+            for name in files:
+                path = Path(folder) / name
+                with suppress(FileNotFoundError):  # its owner was faster
+                    if path.stat().st_mtime < before:
+                        yield path
+
+    def clear(self, job: int) -> None:
+        """Remove what a job wrote."""
+        shutil.rmtree(self.staged(job), ignore_errors=True)
+
+
+def sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
