@@ -136,9 +136,7 @@ class Htsget:
 
     def _at_once(self, file: FileRecord, index: FileRecord | None, query: Query, caller: Caller) -> bytes | None:
         """The ticket, where it takes about as long as to wake a thread: nobody's grants are asked, no disk is read."""
-        if index is None or query.regions is None or len(query.regions) > 1:
-            return None
-        if not (self._policy.settled(_rule(file)) and self._prompt(file) and self._prompt(index)):
+        if index is None or not (self._policy.settled(_rule(file)) and self._prompt(file) and self._prompt(index)):
             return None
         try:
             return self._ticket(file, index, query, caller, self._open_resident, self._few_parts)
