@@ -101,3 +101,29 @@ def test_dicomweb_client_stores_and_finds(family: Family, tmp_path: Path) -> Non
     told = requests.get(beacon, timeout=30)
     assert told.status_code in (200, 404), told.text
     assert json.loads(gsanode("jobs", "list", "--json"))["counts"]["failed"] == 0
+
+
+def test_individuals_are_linked_after_the_other_member_was_asked(family: Family, tmp_path: Path) -> None:
+    """Two running nodes: the link is checked, changed, revoked; each is a version; the public Beacon never tells it."""
+    pair = family.facts["linked"][0]
+    here, there = pair["obia"], pair["gsa-human"]
+    table = tmp_path / "links.tsv"
+
+    def link(value: str) -> subprocess.CompletedProcess[str]:
+        table.write_text(f"accession\tlink\n{here}\t{value}\n")
+        command = [sys.executable, "-m", "node.cli", "images", "link", str(table), "--json"]
+        command += ["--config", family.facts["configs"]["obia"]]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    unknown = link("HRI99999999")
+    assert unknown.returncode == 1
+    assert "does not exist there" in unknown.stdout
+    for value in ("", there):
+        done = link(value)
+        assert (done.returncode, json.loads(done.stdout)) == (0, {"changed": 1}), done.stderr
+    command = [sys.executable, "-m", "node.cli", "images", "links", here, "--json"]
+    command += ["--config", family.facts["configs"]["obia"]]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert [one["link"] for one in json.loads(shown)["versions"]] == [there, None, there]
+    answer = requests.get(f"{family.url('obia')}/ga4gh/beacon/v2/individuals/{here}", timeout=30)
+    assert there not in answer.text
