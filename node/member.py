@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from starlette.routing import BaseRoute
 
 from adapters.catalog.bundles import Bundles
-from adapters.catalog.catalog import Catalog
+from adapters.catalog.catalog import Catalog, today
 from adapters.catalog.engine import writing
 from adapters.catalog.holdings import Holdings
 from adapters.catalog.kept import Kept
@@ -22,6 +22,7 @@ from adapters.catalog.single import single
 from adapters.images.quarantine import Quarantine
 from adapters.images.review import Reviews
 from adapters.reads.slices import Slicer
+from adapters.registration.links import existing
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
 from adapters.store.source import ByteSource, Resident
@@ -51,6 +52,7 @@ from federation.assertions import TrustedGateways
 from federation.held import Held
 from federation.nonces import Nonces
 from federation.side import Side
+from node import links
 from node.beacon.answering import Answering
 from node.beacon.beacon import DIRECT as BEACON_DIRECT
 from node.beacon.beacon import Beacon
@@ -183,6 +185,7 @@ class _Member:
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
             "join": lambda: Contract("join", "/federation/v1", self._side()),
+            "links": lambda: Contract("links", links.PATH, self._links()),
         }
         for standard in self.profile.standards:
             yield makers[standard]()
@@ -361,6 +364,11 @@ class _Member:
         broker = self.settings.broker.issuer
         callers = {broker: f"{broker}/.well-known/jwks.json"}
         return Visas(self.issuer, Assertions(self.engine, self.settings.public_url, callers, self.jwks))
+
+    def _links(self) -> links.Links:
+        partners = {partner.url: jku(partner.url) for partner in self.settings.partners if partner.url}
+        assertions = Assertions(self.engine, self.settings.public_url, partners, self.jwks)
+        return links.Links(lambda accessions: existing(self.engine, accessions, today()), assertions)
 
     def _side(self) -> Side:
         url = self.settings.public_url
