@@ -72,11 +72,13 @@ def blocks(key: bytes, nonce: bytes, question: bytes, accessions: Collection[str
 
 def _plain(accessions: Collection[str]) -> bytes:
     """The accessions as blocks: ASCII and zeros, or of a longer one the hash."""
-    if all(len(accession) <= PSEUDONYM_BYTES for accession in accessions):
-        padded = "".join([accession.ljust(PSEUDONYM_BYTES, "\0") for accession in accessions])
-        if padded.isascii():
-            return padded.encode("ascii")
-    return b"".join(_block(accession.encode()) for accession in accessions)
+    lengths = frozenset(map(len, accessions))
+    text = "".join(accessions)
+    if len(lengths) == 1 and max(lengths) <= PSEUDONYM_BYTES and text.isascii():  # a million at once
+        padded = np.zeros((len(accessions), PSEUDONYM_BYTES), np.uint8)
+        padded[:, : max(lengths)] = np.frombuffer(text.encode("ascii"), np.uint8).reshape(len(accessions), -1)
+        return padded.tobytes()
+    return b"".join([_block(accession.encode()) for accession in accessions])
 
 
 def _block(accession: bytes) -> bytes:
