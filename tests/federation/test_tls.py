@@ -77,6 +77,7 @@ def node(pem: Path) -> Iterator[str]:
     finally:
         server.shutdown()
         thread.join(20)
+        server.server_close()
 
 
 @pytest.mark.parametrize(
