@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from starlette.routing import BaseRoute
 
 from adapters.catalog.bundles import Bundles
-from adapters.catalog.catalog import Catalog
+from adapters.catalog.catalog import Catalog, today
 from adapters.catalog.engine import writing
 from adapters.catalog.holdings import Holdings
 from adapters.catalog.kept import Kept
@@ -22,9 +22,10 @@ from adapters.catalog.single import single
 from adapters.images.quarantine import Quarantine
 from adapters.images.review import Reviews
 from adapters.reads.slices import Slicer
+from adapters.registration.links import existing
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
-from adapters.store.source import ByteSource
+from adapters.store.source import ByteSource, Resident
 from adapters.variants.published import PublicVariants
 from auth import outbox
 from auth.accepted_terms import Acceptances, Terms
@@ -51,6 +52,7 @@ from federation.assertions import TrustedGateways
 from federation.held import Held
 from federation.nonces import Nonces
 from federation.side import Side
+from node import links
 from node.beacon.answering import Answering
 from node.beacon.beacon import DIRECT as BEACON_DIRECT
 from node.beacon.beacon import Beacon
@@ -70,7 +72,7 @@ from node.drs.manifests import Manifests
 from node.drs.places import Places
 from node.drs.records import Records
 from node.drs.shelf import Shelf
-from node.htsget.handler import Htsget
+from node.htsget.handler import RESIDENT_BYTES, Htsget
 from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
 from node.individuals import Individuals, rule_of
@@ -183,6 +185,7 @@ class _Member:
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
             "join": lambda: Contract("join", "/federation/v1", self._side()),
+            "links": lambda: Contract("links", links.PATH, self._links()),
         }
         for standard in self.profile.standards:
             yield makers[standard]()
@@ -350,6 +353,7 @@ class _Member:
             clearinghouse=self.clearinghouse,
             slicer=Slicer(SLICER_BYTES),
             open_source=lambda file: ByteSource(*self.data.place(file)),
+            open_resident=lambda file: Resident(*self.data.place(file), RESIDENT_BYTES),
             prompt=self.data.prompt,
             byte_urls=self.data.urls,
             public_url=self.settings.public_url,
@@ -360,6 +364,11 @@ class _Member:
         broker = self.settings.broker.issuer
         callers = {broker: f"{broker}/.well-known/jwks.json"}
         return Visas(self.issuer, Assertions(self.engine, self.settings.public_url, callers, self.jwks))
+
+    def _links(self) -> links.Links:
+        partners = {partner.url: jku(partner.url) for partner in self.settings.partners if partner.url}
+        assertions = Assertions(self.engine, self.settings.public_url, partners, self.jwks)
+        return links.Links(lambda accessions: existing(self.engine, accessions, today()), assertions)
 
     def _side(self) -> Side:
         url = self.settings.public_url

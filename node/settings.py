@@ -90,12 +90,14 @@ class TrustedGateway(Strict):
 class JoinPartner(Strict):
     """A member whose individuals are linked with ours, and the key (hex, 32 bytes) that only the two share.
 
-    ``semi_join``: it may be told which of its people are in a large side of ours, so that less has to travel.
+    ``semi_join``: it may be told which of its people are in a large side of ours, so that less has to travel. ``url``:
+    its public URL, where it says which individuals exist, and as which it may ask us.
     """
 
     member: str
     key: str = Field(pattern=r"^[0-9a-f]{64}$")
     semi_join: bool = False
+    url: Url | None = None
 
 
 class SmtpServer(Strict):
@@ -351,7 +353,7 @@ class Profile(Strict):
     accessions: Accessions
     dataset_entity: str
     tiers: list[Literal["open", "registered", "controlled"]]
-    standards: list[Literal["drs", "beacon", "htsget", "dicomweb", "dac", "visas", "join"]]
+    standards: list[Literal["drs", "beacon", "htsget", "dicomweb", "dac", "visas", "join", "links"]]
     beacon: BeaconProfile
     human_reads: Literal["allowed", "refused"] = "allowed"
     dac: DacProfile = DacProfile()

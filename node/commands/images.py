@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from sqlalchemy import Engine
 
+from node.commands.links import link, links
 from node.commands.process import Config, archive, database, fail, member
 from node.commands.registering import archive_of
 from node.settings import ImageSettings, MemberSettings, WorkerSettings, profile
@@ -29,6 +30,10 @@ Collection = Annotated[str, typer.Option("--collection", help="accession of a re
 SHOWN = 20
 NOT_ARCHIVED = 1
 LISTEN_MEMORY = 1 << 30  # bytes
+
+
+images.command("link")(link)
+images.command("links")(links)
 
 
 @images.callback()

@@ -184,7 +184,7 @@ def _member(
         "broker": {"issuer": addresses.url("broker"), "client_id": member},
         "trust": [],
         "gateways": [{"issuer": gateway, "jwks_uri": f"{gateway}/.well-known/jwks.json"}],
-        "partners": [{"member": other, "key": known.join_key} for other in partners],
+        "partners": [{"member": other, "key": known.join_key, "url": addresses.url(other)} for other in partners],
         "floor": FLOOR,
         "url_key": known.url_keys[member],
         "mail": {"folder": str(folder / "mail" / member)},
