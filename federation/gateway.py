@@ -46,12 +46,12 @@ class Gateway:
         self.settings = settings
         self._jwks = jwks
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._fanout = Fanout(settings.limits)
+        self._fanout = Fanout(settings.limits, settings.id)
         tokens = None
         if settings.broker is not None:
             exchange = BrokerExchange(f"{settings.broker.issuer}/token", as_client, settings.deadline_seconds)
             tokens = Tokens(exchange, settings.limits.cached_tokens)
-        nodes = Nodes(settings, self._fanout, tokens)
+        self.nodes = nodes = Nodes(settings, self._fanout, tokens)
         self.capabilities = Capabilities(settings, self._fanout)
         self.directory = Directory(settings, self._fanout)
         self.registry = Registry(settings, self.directory)
