@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import re
 import subprocess
@@ -110,9 +111,14 @@ def test_from_a_question_to_the_files(family: Family, visits: Visits, granted: N
     out = tmp_path / "data"
     fetched = download(family, manifest, out)
     assert fetched.returncode == 0, fetched.stderr
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == sorted(
+        row["path"] for row in listed
+    )
     for row in listed:
-        member = row["node"]
-        assert (out / row["path"]).read_bytes() == family.stored(member, row["name"]).read_bytes()
+        content = (out / row["path"]).read_bytes()
+        assert (hashlib.sha256(content).hexdigest(), str(len(content))) == (row["sha-256"], row["size"])
+        if row["node"] == "gsa-human":
+            assert content == family.stored("gsa-human", row["name"]).read_bytes()
     again = download(family, anonymous, tmp_path / "open", signed_in=False)
     assert again.returncode == 0, again.stderr
 
