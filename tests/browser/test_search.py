@@ -82,6 +82,13 @@ def test_from_a_question_to_the_files(family: Family, visits: Visits, granted: N
     expect(access).to_contain_text("numbers only")
     request = access.get_by_role("link", name="Request access").get_attribute("href")
     assert request == f"{family.url('gsa-human')}/requests/new?dataset={family.dataset('gsa-human', 'controlled')}"
+    first = page.locator("table.people tbody tr").first
+    for service, count in (("htsget", 2), ("DICOMweb", 1)):
+        first.get_by_text(re.compile(rf"{service} \(\d+\)")).click()
+        links = first.locator("details[open] li").all_inner_texts()[-count:]
+        assert links[0].startswith((f"{family.url('gsa-human')}/ga4gh/htsget", f"{family.url('obia')}/dicom-web"))
+        suffix = "/metadata" if service == "DICOMweb" else ""
+        assert requests.get(links[0] + suffix, timeout=60).status_code == 200
     anonymous = take(page, "tsv", tmp_path)
     assert {row["dataset"] for row in rows(anonymous)} == {
         family.dataset("gsa-human", "open"),
