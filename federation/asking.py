@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio.to_thread
 
-from federation.fanout import Ask, Reply
+from federation.fanout import Arrived, Ask, Reply
 from federation.nodes import Nodes
 from federation.pseudonyms import encode, fingerprint
 from federation.tokens import Assert
@@ -24,12 +24,18 @@ class Asking:
         self._assertion = assertion
 
     async def __call__(
-        self, path: str, bodies: Mapping[str, dict[str, Any]], token: str | None, until: float
+        self,
+        path: str,
+        bodies: Mapping[str, dict[str, Any]],
+        token: str | None,
+        until: float,
+        arrived: Arrived | None = None,
     ) -> dict[str, Reply]:
         """POST each body to its member; every member is in the answer.
 
         :param token: the caller's at this gateway, or None.
         :param until: when the question must be answered, in monotonic seconds.
+        :param arrived: is told of replies as they come.
         """
         tokens, refused = await self._nodes.tokens(token, bodies)
         asks = {}
@@ -45,5 +51,5 @@ class Asking:
             url = self._nodes.members[node].url
             assertion = await anyio.to_thread.run_sync(self._assertion, url, claims)
             asks[node] = Ask(url + path, signed, {"Authorization": f"Bearer {assertion}"})
-        replies = await self._nodes.ask_as_gateway(asks, until)
+        replies = await self._nodes.ask_as_gateway(asks, until, arrived)
         return {**replies, **refused}

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import connexion
 
-from federation.beacon_answer import NodeAnswer, marked, read, returned_granularity, total
+from federation.beacon_answer import NodeAnswer, believed, marked, read, returned_granularity, total, without_doubles
 from federation.beacon_model import (
     API_VERSION,
     DATASET,
@@ -24,6 +24,7 @@ from federation.capabilities import Capabilities, Capability
 from federation.fanout import Ask, Reply, Status
 from federation.nodes import Nodes
 from federation.settings import GatewaySettings
+from federation.streaming import WHOLE, Answered, Emit, Event, stream, wanted
 from web.errors import Failure
 from web.service_info import Organization, service_info
 
@@ -100,54 +101,70 @@ class NetworkBeacon:
         page = terms[skip * limit : (skip + 1) * limit] if limit else terms
         return self._informational({"resources": resources, "filteringTerms": page})
 
-    async def get_datasets(self) -> dict[str, Any]:
+    async def get_datasets(self) -> Answered:
         """``GET /datasets`` (BEA-07)."""
         return await self._get(DATASET)
 
-    async def post_datasets(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def post_datasets(self, body: dict[str, Any]) -> Answered:
         """``POST /datasets``."""
         return await self._post(DATASET, body)
 
-    async def get_dataset(self, entry_id: str) -> dict[str, Any]:
+    async def get_dataset(self, entry_id: str) -> Answered:
         """``GET /datasets/{id}``."""
         return await self._get(DATASET, entry_id)
 
-    async def get_individuals(self) -> dict[str, Any]:
+    async def get_individuals(self) -> Answered:
         """``GET /individuals`` (BEA-10)."""
         return await self._get(INDIVIDUAL)
 
-    async def post_individuals(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def post_individuals(self, body: dict[str, Any]) -> Answered:
         """``POST /individuals``."""
         return await self._post(INDIVIDUAL, body)
 
-    async def get_individual(self, entry_id: str) -> dict[str, Any]:
+    async def get_individual(self, entry_id: str) -> Answered:
         """``GET /individuals/{id}``."""
         return await self._get(INDIVIDUAL, entry_id)
 
-    async def get_variants(self) -> dict[str, Any]:
+    async def get_variants(self) -> Answered:
         """``GET /g_variants`` (BEA-14)."""
         return await self._get(VARIANT)
 
-    async def post_variants(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def post_variants(self, body: dict[str, Any]) -> Answered:
         """``POST /g_variants``."""
         return await self._post(VARIANT, body)
 
-    async def get_variant(self, entry_id: str) -> dict[str, Any]:
+    async def get_variant(self, entry_id: str) -> Answered:
         """``GET /g_variants/{id}``."""
         return await self._get(VARIANT, entry_id)
 
-    async def _get(self, kind: EntryType, entry_id: str | None = None) -> dict[str, Any]:
+    async def _get(self, kind: EntryType, entry_id: str | None = None) -> Answered:
         question = from_get(connexion.request.scope["query_string"].decode("latin-1"))
-        return await self.answer(kind, question, _token(), entry_id)
+        return await self._answered(kind, question, entry_id)
 
-    async def _post(self, kind: EntryType, body: dict[str, Any]) -> dict[str, Any]:
-        return await self.answer(kind, from_post(body), _token())
+    async def _post(self, kind: EntryType, body: dict[str, Any]) -> Answered:
+        return await self._answered(kind, from_post(body), None)
+
+    async def _answered(self, kind: EntryType, question: Question, entry_id: str | None) -> Answered:
+        """At once, or node by node as the Accept header says (:mod:`federation.streaming`)."""
+        headers = connexion.request.headers
+        if self._settings.id in headers.get("via", "").replace(",", " ").split():
+            raise Failure(508, "this gateway is asked by itself, through a gateway that has it as a node")
+        token, streamed = _token(), wanted(headers.get("accept"))
+        if streamed is None:
+            return await self.answer(kind, question, token, entry_id), 200, WHOLE
+        return await stream(streamed, lambda emit: self.answer(kind, question, token, entry_id, emit), self.error)
 
     async def answer(
-        self, kind: EntryType, question: Question, token: str | None, entry_id: str | None = None
+        self,
+        kind: EntryType,
+        question: Question,
+        token: str | None,
+        entry_id: str | None = None,
+        emit: Emit | None = None,
     ) -> dict[str, Any]:
         """Ask every node that serves ``kind`` and put the answers together.
 
+        :param emit: is told of each node's answer when it is there.
         :raises Failure: 400 if no node can answer the question, 503 if none answered it.
         """
         known = await self._capabilities.known()
@@ -161,8 +178,18 @@ class NetworkBeacon:
                 continue
             path = f"{base}/{kind.path}" + ("" if entry_id is None else f"/{quote(entry_id, safe='')}")
             asks[member.id] = Ask(question.address(path), question.body)
-        replies = {**silent, **await self._nodes.ask(asks, token)}
+
+        def arrived(node: str, reply: Reply) -> None:
+            if emit is not None:
+                emit(_event(kind, question, read(node, reply, kind.collection)))
+
+        replies = {**silent, **await self._nodes.ask(asks, token, arrived)}
         answers = [read(m.id, replies[m.id], kind.collection) for m in self._settings.members if m.id in replies]
+        if kind is INDIVIDUAL and token is None:
+            answers = [
+                believed(answer, known[answer.node].people if answer.node in known else None) for answer in answers
+            ]
+        answers = without_doubles(answers)
         _check_answered(answers, set(asks), entry_id)
         return self._envelope(kind, question, answers)
 
@@ -214,6 +241,16 @@ class NetworkBeacon:
             "meta": {"beaconId": self.id, "apiVersion": API_VERSION, "returnedSchemas": []},
             "response": response,
         }
+
+
+def _event(kind: EntryType, question: Question, answer: NodeAnswer) -> Event:
+    """A node's answer as it is told at once: its line, and its result sets or collections where they are asked for."""
+    event: Event = {"event": "node", "node": answer.status()}
+    if kind.collection:
+        event["response"] = {"collections": marked(answer)}
+    elif question.granularity == "record":
+        event["response"] = {"resultSets": marked(answer)}
+    return event
 
 
 def merged_terms(known: dict[str, Capability]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

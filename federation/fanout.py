@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -55,6 +56,10 @@ class Reply:
     detail: str = ""
 
 
+Arrived = Callable[[str, Reply], None]
+"""Is told of a node's reply as soon as it is there."""
+
+
 class Unacceptable(Exception):
     """A node's answer is not one that may be read; carries the status to report."""
 
@@ -65,10 +70,14 @@ class Unacceptable(Exception):
 
 
 class Fanout:
-    """Asks nodes in parallel over one pool of connections. Made before the loop runs; the pool opens on first use."""
+    """Asks nodes in parallel over one pool of connections. Made before the loop runs; the pool opens on first use.
 
-    def __init__(self, limits: Limits) -> None:
+    :param name: tells nodes who asks (``Via``), so that gateways that have each other as nodes do not ask for ever.
+    """
+
+    def __init__(self, limits: Limits, name: str = "") -> None:
         self._limits = limits
+        self._via = {"Via": f"1.1 {name}"} if name else {}
         self._breaker = Breaker(limits.failures_to_open, limits.open_seconds)
         self._session: aiohttp.ClientSession | None = None
 
@@ -78,14 +87,21 @@ class Fanout:
             await self._session.close()
             self._session = None
 
-    async def ask(self, requests: Mapping[str, Ask], deadline: float) -> dict[str, Reply]:
+    async def ask(
+        self, requests: Mapping[str, Ask], deadline: float, arrived: Arrived | None = None
+    ) -> dict[str, Reply]:
         """Send ``requests`` (by node id) at once and wait at most ``deadline`` seconds for all of them.
 
         Every node asked is in the answer; one that did not make it is ``timed_out``.
+
+        :param arrived: is told of each node that answers or fails before the deadline, when it does.
         """
         tasks = {node: asyncio.create_task(self._one(node, request)) for node, request in requests.items()}
         if not tasks:
             return {}
+        if arrived is not None:
+            for node, task in tasks.items():
+                task.add_done_callback(partial(_tell, arrived, node))
         started = time.monotonic()
         try:
             await asyncio.wait(tasks.values(), timeout=deadline)
@@ -125,7 +141,7 @@ class Fanout:
         return Reply(status, None, time.monotonic() - started, detail)
 
     async def _exchange(self, request: Ask) -> Any:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", **request.headers}
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", **self._via, **request.headers}
         data = None
         if request.body is not None:
             data = orjson.dumps(request.body)
@@ -152,6 +168,11 @@ class Fanout:
                 trust_env=False,
             )
         return self._session
+
+
+def _tell(arrived: Arrived, node: str, task: asyncio.Task[Reply]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        arrived(node, task.result())
 
 
 def _refusal(code: int, said: str) -> Unacceptable:

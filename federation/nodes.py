@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from federation.fanout import Ask, Fanout, Reply, Status
+from federation.fanout import Arrived, Ask, Fanout, Reply, Status
 from federation.settings import GatewaySettings, Member
 from federation.tokens import Tokens
 
@@ -23,8 +23,12 @@ class Nodes:
         self._fanout = fanout
         self._tokens = tokens
 
-    async def ask(self, requests: Mapping[str, Ask], token: str | None = None) -> dict[str, Reply]:
+    async def ask(
+        self, requests: Mapping[str, Ask], token: str | None = None, arrived: Arrived | None = None
+    ) -> dict[str, Reply]:
         """Ask each node (by id) as the caller of ``token``, all within the deadline.
+
+        :param arrived: is told of replies as they come.
 
         :raises federation.tokens.TokenRefused: and the other exceptions of a token exchange that ends the question.
         """
@@ -37,16 +41,18 @@ class Nodes:
             for node, ask in requests.items()
             if node not in refused
         }
-        replies = await self.ask_as_gateway(allowed, until)
+        replies = await self.ask_as_gateway(allowed, until, arrived)
         return {node: replies.get(node) or refused[node] for node in requests}
 
     def until(self) -> float:
         """When a question that begins now must be answered (monotonic seconds)."""
         return time.monotonic() + self._deadline
 
-    async def ask_as_gateway(self, requests: Mapping[str, Ask], until: float) -> dict[str, Reply]:
+    async def ask_as_gateway(
+        self, requests: Mapping[str, Ask], until: float, arrived: Arrived | None = None
+    ) -> dict[str, Reply]:
         """Ask without a caller's token, up to ``until`` (monotonic seconds)."""
-        return await self._fanout.ask(requests, max(until - time.monotonic(), 0.001))
+        return await self._fanout.ask(requests, max(until - time.monotonic(), 0.001), arrived)
 
     async def tokens(self, token: str | None, nodes: Mapping[str, object]) -> tuple[dict[str, str], dict[str, Reply]]:
         """The caller's token at each of ``nodes``, and the nodes for which the broker makes none."""

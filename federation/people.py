@@ -44,6 +44,7 @@ class Meetings:
         self._search = search
         self._caller = caller
         self._met: dict[bytes, Met] = {}
+        self._people: dict[bytes, frozenset[str]] = {}
 
     def met(self, clause: Clause) -> Met:
         """Who meets one clause."""
@@ -79,10 +80,18 @@ class Meetings:
         return tuple(rows[accession] for accession in sorted(rows))
 
     def _of(self, question: Mapping[str, Any], who: Callable[[Met], frozenset[str]]) -> frozenset[str]:
+        form = who.__name__.encode() + orjson.dumps(question, option=orjson.OPT_SORT_KEYS)
+        if form not in self._people:
+            self._people[form] = self._found(question, who)
+        return self._people[form]
+
+    def _found(self, question: Mapping[str, Any], who: Callable[[Met], frozenset[str]]) -> frozenset[str]:
         unwanted = frozenset[str]().union(*(who(self.met(clause)) for clause in question["none"]))
         if not question["all"]:
             return unwanted
-        return frozenset.intersection(*(who(self.met(clause)) for clause in question["all"])) - unwanted
+        first, *others = (who(self.met(clause)) for clause in question["all"])
+        found = first.intersection(*others) if others else first
+        return found - unwanted if unwanted else found
 
 
 def _persons(met: Met) -> frozenset[str]:
@@ -90,7 +99,7 @@ def _persons(met: Met) -> frozenset[str]:
 
 
 def _linked(met: Met) -> frozenset[str]:
-    return frozenset(person for _, person, _ in met if person is not None)
+    return frozenset([person for _, person, _ in met if person is not None])
 
 
 def visible_sets(datasets: Collection[str], visible: Collection[str]) -> frozenset[str]:

@@ -13,15 +13,18 @@ from federation.bearer import bearer
 from federation.capabilities import Capabilities
 from federation.directory import Directory
 from federation.fanout import Reply, Status
-from federation.join import InvalidSide, Outcome, SideAnswer, Sizes, combine, read_side
+from federation.join import InvalidSide, Outcome, SideAnswer, Sizes, combine, read_side, same_key
 from federation.nodes import Nodes
 from federation.plan import Part, Plan, make_plan
 from federation.pseudonyms import encode, fingerprint, new_nonce
 from federation.semijoin import Lost, SemiJoin
 from federation.settings import GatewaySettings
+from federation.streaming import WHOLE, Answered, Emit, stream, wanted
 from federation.tokens import Assert
+from web.errors import problem_shape
 
 DEFAULT_LIMIT = 10
+UNEQUAL_KEYS = "the linked members have different keys now; one may just have been changed"
 
 
 class Search:
@@ -71,19 +74,26 @@ class Search:
             for member in self._settings.members
         ]
 
-    async def search(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Answer a question.
+    async def search(self, body: dict[str, Any]) -> Answered:
+        """Answer a question, at once or node by node as the Accept header says (:mod:`federation.streaming`).
 
         :raises Failure: 400 for a question that cannot be planned, 401 for a bad token.
         """
-        return await self.answer(body, bearer(connexion.request.headers.get("authorization")))
+        headers = connexion.request.headers
+        token, kind = bearer(headers.get("authorization")), wanted(headers.get("accept"))
+        if kind is None:
+            return await self.answer(body, token), 200, WHOLE
+        return await stream(kind, lambda emit: self.answer(body, token, emit), problem_shape)
 
-    async def answer(self, body: Mapping[str, Any], token: str | None) -> dict[str, Any]:
-        """Answer a question as the caller of ``token``, for pages as well as for the API."""
+    async def answer(self, body: Mapping[str, Any], token: str | None, emit: Emit | None = None) -> dict[str, Any]:
+        """Answer a question as the caller of ``token``, for pages as well as for the API.
+
+        :param emit: is told of each node's side when it is there.
+        """
         until = self._nodes.until()
         plan = make_plan(body, await self._capabilities.known(), self._settings)
         requested = body.get("granularity", "count")
-        replies, sides, sizes = await self._sides(plan, body, requested, token, until)
+        replies, sides, sizes = await self._sides(plan, body, requested, token, until, emit)
         answer: dict[str, Any] = {"nodes": [_node(part, replies[part.member], sides) for part in plan.parts]}
         if body.get("explain"):
             answer["plan"] = plan.explain(requested)
@@ -98,7 +108,13 @@ class Search:
         return answer
 
     async def _sides(
-        self, plan: Plan, question: Mapping[str, Any], requested: str, token: str | None, until: float
+        self,
+        plan: Plan,
+        question: Mapping[str, Any],
+        requested: str,
+        token: str | None,
+        until: float,
+        emit: Emit | None,
     ) -> tuple[dict[str, Reply], dict[str, SideAnswer], Sizes | None]:
         """Ask each member of the plan for its part, all under one nonce and the whole question's hash; of large sides
         perhaps only the sizes."""
@@ -114,7 +130,18 @@ class Search:
             }
             partner = plan.partner(part.member)
             bodies[part.member] = body if partner is None else {**body, "partner": partner}
-        replies, sides = _read(await self._ask("/federation/v1/side", bodies, token, until), plan, requested)
+
+        def arrived(node: str, reply: Reply) -> None:
+            part = next(part for part in plan.parts if part.member == node)
+            judged, sides = _read({node: reply}, plan, requested)
+            if emit is not None:
+                emit({"event": "node", "node": _node(part, judged[node], sides)})
+
+        asked = await self._ask("/federation/v1/side", bodies, token, until, arrived)
+        replies, sides = _read(asked, plan, requested)
+        if not same_key(sides.values()):
+            unequal = {node: Reply(Status.INVALID, None, replies[node].seconds, UNEQUAL_KEYS) for node in sides}
+            return {**replies, **unequal}, {}, None
         if len(sides) < 2:
             return replies, sides, None
 

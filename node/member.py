@@ -14,15 +14,18 @@ from sqlalchemy import Engine
 from starlette.routing import BaseRoute
 
 from adapters.catalog.bundles import Bundles
-from adapters.catalog.catalog import Catalog
+from adapters.catalog.catalog import Catalog, today
 from adapters.catalog.engine import writing
 from adapters.catalog.holdings import Holdings
 from adapters.catalog.kept import Kept
 from adapters.catalog.single import single
+from adapters.images.quarantine import Quarantine
+from adapters.images.review import Reviews
 from adapters.reads.slices import Slicer
+from adapters.registration.links import existing
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
-from adapters.store.source import ByteSource
+from adapters.store.source import ByteSource, Resident
 from adapters.variants.published import PublicVariants
 from auth import outbox
 from auth.accepted_terms import Acceptances, Terms
@@ -36,10 +39,11 @@ from auth.http import JsonGet
 from auth.jwks import Jwks
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
-from auth.pages.sign_in import ClientSettings, SignIn
-from auth.pages.views import CALLBACK, AccessPages
+from auth.pages.guard import Guard as SignedIn
+from auth.pages.views import AccessPages
 from auth.policy import DatasetRule, Policy
 from auth.sessions import Sessions
+from auth.sign_in import ClientSettings, SignIn
 from auth.signed import Signer
 from auth.status import StatusLists
 from auth.trust import Broker, Trust, TrustEntry, jku, own
@@ -48,6 +52,7 @@ from federation.assertions import TrustedGateways
 from federation.held import Held
 from federation.nonces import Nonces
 from federation.side import Side
+from node import links
 from node.beacon.answering import Answering
 from node.beacon.beacon import DIRECT as BEACON_DIRECT
 from node.beacon.beacon import Beacon
@@ -67,13 +72,14 @@ from node.drs.manifests import Manifests
 from node.drs.places import Places
 from node.drs.records import Records
 from node.drs.shelf import Shelf
-from node.htsget.handler import Htsget
+from node.htsget.handler import RESIDENT_BYTES, Htsget
 from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
 from node.individuals import Individuals, rule_of
 from node.keys import key_ring
+from node.pages.review import ReviewPages
 from node.pages.views import MemberPages
-from node.reception import reception
+from node.reception import reception, record
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings, TrustedIssuer, profile
 from node.sweep import sweep
@@ -83,6 +89,7 @@ from web.contracts import Contract
 from web.errors import Failure, Shape, Table, drs_shape
 from web.pages import create_pages
 from web.service_info import Organization, service_info
+from web.sign_in import CALLBACK
 
 DRS = "/ga4gh/drs/v1"
 BEACON = "/ga4gh/beacon/v2"
@@ -179,6 +186,7 @@ class _Member:
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
             "join": lambda: Contract("join", "/federation/v1", self._side()),
+            "links": lambda: Contract("links", links.PATH, self._links()),
         }
         for standard in self.profile.standards:
             yield makers[standard]()
@@ -223,6 +231,9 @@ class _Member:
             client = ClientSettings(self.settings.broker.issuer, self.settings.broker.client_id, url + CALLBACK)
             sign_in = SignIn(client, self.ring)
             AccessPages(sign_in, self.dac, Published(self.catalog), self.acceptances).register(app)
+            if self.settings.images is not None:
+                reviews = Reviews(self.engine, Quarantine(self.settings.images.quarantine), record)
+                ReviewPages(reviews, self.policy, SignedIn(sign_in)).register(app)
         return app
 
     def service(self, **given: Any) -> dict[str, Any]:
@@ -343,6 +354,7 @@ class _Member:
             clearinghouse=self.clearinghouse,
             slicer=Slicer(SLICER_BYTES),
             open_source=lambda file: ByteSource(*self.data.place(file)),
+            open_resident=lambda file: Resident(*self.data.place(file), RESIDENT_BYTES),
             prompt=self.data.prompt,
             byte_urls=self.data.urls,
             public_url=self.settings.public_url,
@@ -353,6 +365,11 @@ class _Member:
         broker = self.settings.broker.issuer
         callers = {broker: f"{broker}/.well-known/jwks.json"}
         return Visas(self.issuer, Assertions(self.engine, self.settings.public_url, callers, self.jwks))
+
+    def _links(self) -> links.Links:
+        partners = {partner.url: jku(partner.url) for partner in self.settings.partners if partner.url}
+        assertions = Assertions(self.engine, self.settings.public_url, partners, self.jwks)
+        return links.Links(lambda accessions: existing(self.engine, accessions, today()), assertions)
 
     def _side(self) -> Side:
         url = self.settings.public_url

@@ -1,17 +1,21 @@
-"""Where images come in: the reception of a collection, as the settings say."""
+"""Where images come in: the reception of a collection, as the settings say; and what reviewers do, written down."""
 
 from __future__ import annotations
 
 import datetime as dt
 from functools import cache
+from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from adapters.deid.identity import Keyed
 from adapters.deid.rules import load
 from adapters.images.intake import Reception
 from adapters.images.quarantine import Quarantine
 from adapters.registration.accessions import Accessions
+from auth import audit
+from auth.keys import clock
 from node.settings import Accessions as Patterns
 from node.settings import ImageSettings
 
@@ -35,4 +39,10 @@ def reception(
         by=by,
         settle=dt.timedelta(seconds=settings.settle_seconds),
         numbering=numbering,
+        quota=settings.quota_bytes,
     )
+
+
+def record(session: Session, by: str, action: str, details: dict[str, Any]) -> None:
+    """Write an action of the review desk into the audit log."""
+    audit.append(session, at=clock(), actor=by, action=action, target=details["dataset"], details=details)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -89,12 +90,14 @@ class TrustedGateway(Strict):
 class JoinPartner(Strict):
     """A member whose individuals are linked with ours, and the key (hex, 32 bytes) that only the two share.
 
-    ``semi_join``: it may be told which of its people are in a large side of ours, so that less has to travel.
+    ``semi_join``: it may be told which of its people are in a large side of ours, so that less has to travel. ``url``:
+    its public URL, where it says which individuals exist, and as which it may ask us.
     """
 
     member: str
     key: str = Field(pattern=r"^[0-9a-f]{64}$")
     semi_join: bool = False
+    url: Url | None = None
 
 
 class SmtpServer(Strict):
@@ -159,13 +162,56 @@ class SealedOriginals(Strict):
     folder: Path
 
 
+class ListenTls(Strict):
+    """Certificate and key of this node, and the authorities of those whose certificates are let in (PEM files)."""
+
+    certificate: Path
+    key: Path
+    clients: Path
+
+
+class Sender(Strict):
+    """An application entity that may send to a collection; from ``address`` only, if it is given."""
+
+    ae_title: str = Field(pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$")
+    collection: str
+    address: str | None = None
+
+
+class Listening(Strict):
+    """Where C-STORE is taken (``gsanode images listen``): on a loopback address, or with TLS on any."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=11112, ge=1, le=65535)
+    ae_title: str = Field(default="GSANODE", pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$")
+    associations: int = Field(default=8, ge=1, le=256)
+    tls: ListenTls | None = None
+    senders: tuple[Sender, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _closed(self) -> Listening:
+        if self.tls is None and not is_loopback(self.host):
+            raise ValueError(f"listen.host: without tls only a loopback address is allowed, not {self.host}")
+        if len({one.ae_title for one in self.senders}) < len(self.senders):
+            raise ValueError("listen.senders: an ae_title is given twice")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class ImageSettings(Strict):
     """How images come in. ``quarantine`` is a folder for originals, on a disk that all workers share and no store has.
 
     De-identified images go to ``store``. ``key`` (hex, 32 bytes) draws new UIDs and dates: never change it. Images are
     loaded from the ``incoming`` folders; ``pixels`` says how closely text is looked for (nobody looks without it);
     ``settle_seconds`` is how long a study must have been silent before it is worked on; no object may have more than
-    ``object_bytes``.
+    ``object_bytes``; senders must wait while a collection has ``quota_bytes`` in quarantine.
     """
 
     quarantine: Path
@@ -176,6 +222,8 @@ class ImageSettings(Strict):
     originals: Literal["deleted"] | SealedOriginals = "deleted"
     settle_seconds: float = Field(default=30, ge=0, le=3600)
     object_bytes: int = Field(default=4 << 30, ge=1 << 10)
+    quota_bytes: int = Field(default=1 << 40, ge=1 << 10)
+    listen: Listening | None = None
 
     def agree(self, stores: dict[str, Store]) -> None:
         """:raises ValueError: if there is no such store, or originals would lie in one."""
@@ -305,7 +353,7 @@ class Profile(Strict):
     accessions: Accessions
     dataset_entity: str
     tiers: list[Literal["open", "registered", "controlled"]]
-    standards: list[Literal["drs", "beacon", "htsget", "dicomweb", "dac", "visas", "join"]]
+    standards: list[Literal["drs", "beacon", "htsget", "dicomweb", "dac", "visas", "join", "links"]]
     beacon: BeaconProfile
     human_reads: Literal["allowed", "refused"] = "allowed"
     dac: DacProfile = DacProfile()

@@ -117,6 +117,6 @@ class _Orjson:
 VALIDATORS = {
     "parameter": Parameters,
     "body": MediaTypeDict({"*/*json": RequestBody}),
-    "response": MediaTypeDict({"*/*json": ResponseBody}),
+    "response": MediaTypeDict({"application/json": ResponseBody, "*/*+json": ResponseBody}),  # and no lines of JSON
 }
 JSONIFIER = Jsonifier(json_=_Orjson)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from adapters.deid.rules import TEXT, Action, Profile
 
@@ -43,6 +45,15 @@ class Known:
             values = _values(text)
             self.phrases.update(value for value in values if len(value) >= SHORTEST_PHRASE)
             self.numbers.update(filter(None, map(number_of, values)))
+
+    def document(self) -> dict[str, list[Any]]:
+        """The values as JSON; to be kept as private as the originals."""
+        return {"names": sorted(self.names), "phrases": sorted(self.phrases), "numbers": sorted(self.numbers)}
+
+    @classmethod
+    def of(cls, document: Mapping[str, Iterable[Any]]) -> Known:
+        """The values of a :meth:`document`."""
+        return cls(set(document["names"]), set(document["phrases"]), set(document["numbers"]))
 
     def update(self, other: Known) -> None:
         """Add what another file of the study holds."""

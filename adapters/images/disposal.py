@@ -112,7 +112,7 @@ def _let_go(engine: Engine, quarantine: Quarantine, key: str, where: str) -> Non
             if one.state in FINAL:
                 one.store = where
         if all(one.state in FINAL for one in arrivals):
-            quarantine.path(key).unlink(missing_ok=True)
+            quarantine.remove(key)
 
 
 def sweep(engine: Engine, quarantine: Quarantine, before: float | None = None) -> int:
@@ -124,7 +124,7 @@ def sweep(engine: Engine, quarantine: Quarantine, before: float | None = None) -
 
 
 def _is_held(engine: Engine, quarantine: Quarantine, path: Path) -> bool:
-    key = path.relative_to(quarantine.folder).as_posix()
+    key = path.relative_to(quarantine.folder).as_posix().removesuffix(".known")
     if key.startswith((f"{INCOMING}/", f"{STAGED}/")):
         return False
     with Session(engine) as session:

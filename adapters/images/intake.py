@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from adapters.catalog.engine import writing
@@ -68,6 +68,7 @@ class Reception:
 
     :param by: who submits, for the record.
     :param settle: a job begins when its study has been silent so long.
+    :param quota: bytes that may lie in quarantine for the collection.
     :param numbering: patients who are not known get the next accession; otherwise their images are refused.
     """
 
@@ -79,11 +80,18 @@ class Reception:
     by: str
     settle: dt.timedelta
     numbering: bool = True
+    quota: int = 1 << 62
 
     @property
     def dataset(self) -> str:
         """Accession of the collection."""
         return self.keyed.collection
+
+    def room(self) -> int:
+        """Bytes that the quarantine still takes for the collection."""
+        held = select(func.sum(Arrival.size)).where(Arrival.store == STORE, Arrival.dataset == self.dataset)
+        with Session(self.engine) as session:
+            return self.quota - int(session.scalar(held) or 0)
 
     def look(self, taken: Taken, reader: Reader | None = None) -> Seen:
         """Look at an original.

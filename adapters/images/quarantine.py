@@ -123,6 +123,15 @@ class Quarantine:
         """The file of a key."""
         return self.folder / key
 
+    def beside(self, key: str) -> Path:
+        """What is kept of the study of an original that waits for a person; as private as the original."""
+        return self.folder / f"{key}.known"
+
+    def remove(self, key: str) -> None:
+        """Remove an original."""
+        self.path(key).unlink(missing_ok=True)
+        self.beside(key).unlink(missing_ok=True)
+
     def staged(self, job: int) -> Path:
         """The folder in which a job keeps what it wrote until that is archived."""
         return self.folder / STAGED / str(job)

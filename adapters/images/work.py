@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,13 @@ from adapters.catalog.models import Checksum, File, ImagingStudy, Location
 from adapters.deid.errors import Reason, Refused
 from adapters.deid.identity import Keyed
 from adapters.deid.known import Known
-from adapters.deid.objects import Look, Order, Reader, Writer, Written
+from adapters.deid.objects import Order, Reader, Writer, Written
 from adapters.deid.output import Output
+from adapters.deid.redaction import Box
 from adapters.deid.rules import load
 from adapters.deid.text import Cleaner
 from adapters.deid.values import Subject
+from adapters.images.looking import Looking, decoded
 from adapters.images.quality import Checked, check_object, check_series
 from adapters.images.quarantine import Quarantine, sync
 from adapters.jobs.ledger import Verdict
@@ -45,12 +48,16 @@ FOLDER = "images"
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """An original of the job; ``id`` is that of its arrival."""
+    """An original of the job; ``id`` is that of its arrival.
+
+    :ivar reviewed: boxes that a person wants blanked who has looked at it; None if nobody has.
+    """
 
     id: int
     key: str
     size: int
     individual: str
+    reviewed: tuple[Box, ...] | None
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,9 @@ class Work:
             dataset=request["dataset"],
             job=request["job"],
             files=tuple(_original(one) for one in request["files"]),
-            written={one["id"]: _written(one["report"]) for one in request["files"] if one["report"]},
+            written={
+                one["id"]: _written(one["report"]) for one in request["files"] if "written" in (one["report"] or {})
+            },
             progress=progress,
         )
 
@@ -107,11 +116,15 @@ class Work:
             return {file.id: _refused(refusal) for file in self.files}
         subject = Subject(load(), keyed, self.files[0].individual, Cleaner(known))
         output = Output(quarantine.staged(self.job))
-        writer = Writer(Order(output, self._claim, self._look()), subject, known)
+        looking = Looking(self.settings["pixels"])
+        writer = Writer(Order(output, self._claim, looking), subject, known)
         done = 0
         for file in self.files:
             if file.id not in verdicts:
-                verdicts[file.id] = self._write(writer, file, quarantine.path(file.key))
+                looking.reviewed, looking.found = file.reviewed, ()
+                verdicts[file.id] = self._write(writer, file, looking)
+                if verdicts[file.id].state is FileState.QUARANTINED:
+                    _keep(quarantine.beside(file.key), known)
             done += file.size
             self.progress(done // 2)
         if output.folder.is_dir():
@@ -130,6 +143,8 @@ class Work:
                 verdicts[file.id] = _refused(refused)
                 continue
             known.update(found.known)
+            if (kept := quarantine.beside(file.key)).exists():
+                known.update(Known.of(json.loads(kept.read_bytes())))
             study = found.facts["study"]
         return known, study, verdicts
 
@@ -155,18 +170,15 @@ class Work:
         same = "it is archived" if found[1] == sha256 else "another object with its SOP Instance UID is archived"
         raise Refused(Reason.DUPLICATE, f"{same} already, as {found[0]}")
 
-    def _look(self) -> Look | None:
-        if self.settings["pixels"] is None:
-            return None
-        from adapters.deid.text_detection import Scale, TextDetection
-
-        return TextDetection(Scale(self.settings["pixels"])).look
-
-    def _write(self, writer: Writer, file: Original, path: Path) -> Verdict:
+    def _write(self, writer: Writer, file: Original, looking: Looking) -> Verdict:
+        path = self.quarantine.path(file.key)
+        native = self.quarantine.staged(self.job) / "native"
         try:
-            written = writer.write(path)
+            written = writer.write(decoded(path, native) if file.reviewed else path)
         except Refused as refused:
-            return _refused(refused)
+            return _refused(refused, looking.found)
+        finally:
+            native.unlink(missing_ok=True)
         self.written[file.id] = written
         return Verdict(report=_report(written))
 
@@ -254,7 +266,9 @@ class Work:
 
 
 def _original(given: Mapping[str, Any]) -> Original:
-    return Original(given["id"], given["key"], given["size"], given["declared"]["individual"])
+    review = given["declared"].get("review")
+    boxes = tuple(Box(*box) for box in review["boxes"]) if review else None
+    return Original(given["id"], given["key"], given["size"], given["declared"]["individual"], boxes)
 
 
 def _written(report: Mapping[str, Any]) -> Written:
@@ -265,6 +279,16 @@ def _report(written: Written) -> dict[str, Any]:
     return {"written": written.path, "sha256": written.sha256, "instance": written.instance}
 
 
-def _refused(refused: Refused) -> Verdict:
-    state = FileState.QUARANTINED if refused.reason in LOOKED_AT else FileState.DEIDENTIFICATION_FAILED
-    return Verdict((f"{refused.reason.value}: {refused.detail}",), state=state)
+def _refused(refused: Refused, boxes: Sequence[Box] = ()) -> Verdict:
+    reasons = (f"{refused.reason.value}: {refused.detail}",)
+    if refused.reason not in LOOKED_AT:
+        return Verdict(reasons)
+    return Verdict(reasons, {"boxes": [list(box) for box in boxes]}, state=FileState.QUARANTINED)
+
+
+def _keep(path: Path, known: Known) -> None:
+    """Keep what identifies a study beside an original of it that waits: the others are let go of."""
+    part = path.with_suffix(".part")
+    part.touch(mode=0o600)
+    part.write_text(json.dumps(known.document()))
+    part.replace(path)

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from adapters.qc.compiled import compiled, inlined
 from adapters.qc.tally import Bytes, Keys
+from adapters.qc.words import fetch
 
 BITS_PER_KEY: Final = 12
 _LANES: Final = 8
 _BLOCK_BITS: Final = 256
+_AHEAD: Final = 16
+"""Keys by which the memory of a block is asked for before it is needed: a filter is larger than any cache."""
 _SALTS = np.array(
     [0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D, 0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31], np.uint32
 )
@@ -35,6 +38,7 @@ def add_all(keys: Keys, count: int, words: Words, seen: Bytes) -> None:
     """Add ``keys[:count]``; ``seen[i]`` becomes 1 where the filter held all bits of a key already."""
     blocks = len(words) // _LANES
     for i in range(count):
+        fetch(words, block_of(keys[min(i + _AHEAD, count - 1)], blocks))
         at = block_of(keys[i], blocks)
         low = np.uint32(keys[i] >> np.uint64(2))
         missing = np.uint32(0)
@@ -51,6 +55,7 @@ def find_all(keys: Keys, count: int, words: Words, seen: Bytes) -> None:
     """``seen[i]`` becomes 1 where the filter holds all bits of ``keys[i]``."""
     blocks = len(words) // _LANES
     for i in range(count):
+        fetch(words, block_of(keys[min(i + _AHEAD, count - 1)], blocks))
         at = block_of(keys[i], blocks)
         low = np.uint32(keys[i] >> np.uint64(2))
         missing = np.uint32(0)

@@ -51,6 +51,26 @@ bump: Any = intrinsic(_bump)
 """``bump(counts, i)``: ``counts[i] += 1`` for a flat array of 32-bit counts. The place must be there."""
 
 
+def _fetch(_context: Any, array: Any, index: Any) -> Any:
+    """Ask the processor for the cache line of a place that will be changed soon."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        type_ = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], type_)
+        # To be written, to stay, data.
+        kinds = [ir.Constant(number, kind) for kind in (1, 3, 1)]
+        builder.call(prefetch, [builder.bitcast(builder.gep(data, [arguments[1]]), byte), *kinds])
+        return context.get_dummy_value()
+
+    return types.void(array, index), emit
+
+
+fetch: Any = intrinsic(_fetch)
+"""``fetch(array, i)``: have place ``i`` at hand soon. It need not be there."""
+
+
 def _lowest_bit(_context: Any, word: Any) -> Any:
     """Number of the lowest bit that is set; the word may not be 0."""
 

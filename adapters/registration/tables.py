@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger
+import datetime as dt
+
+from sqlalchemy import BigInteger, DateTime
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -29,3 +31,14 @@ class RememberedPatient(Base):
     dataset: Mapped[str] = mapped_column(primary_key=True)
     patient: Mapped[str] = mapped_column(primary_key=True)
     individual: Mapped[str] = mapped_column(index=True)
+
+
+class LinkVersion(Base):
+    """The link of an individual since ``at`` (UTC), until the next version: to nobody if ``link`` is None."""
+
+    __tablename__ = "link_version"
+    individual: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    link: Mapped[str | None]
+    by: Mapped[str]
+    at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True))

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from sqlalchemy import Engine
 
+from node.commands.links import link, links
 from node.commands.process import Config, archive, database, fail, member
 from node.commands.registering import archive_of
 from node.settings import ImageSettings, MemberSettings, WorkerSettings, profile
 
 if TYPE_CHECKING:
     from adapters.images.intake import Reception
+    from adapters.images.listening import Entity
     from adapters.images.loading import Loaded, Progress
 
 images = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
@@ -27,6 +29,11 @@ images = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 Collection = Annotated[str, typer.Option("--collection", help="accession of a registered collection")]
 SHOWN = 20
 NOT_ARCHIVED = 1
+LISTEN_MEMORY = 1 << 30  # bytes
+
+
+images.command("link")(link)
+images.command("links")(links)
 
 
 @images.callback()
@@ -206,3 +213,58 @@ def appoint(
             typer.echo(f"{subject} is {chosen} of {collection} no more")
         else:
             fail(f"{subject} is no {chosen} of {collection}", NOT_ARCHIVED)
+
+
+@images.command()
+def listen(config: Config) -> None:
+    """Take objects by C-STORE from the senders of images.listen, until told to stop; off without that key."""
+    import signal
+
+    from adapters.images.listening import Listener, NoNetwork, Place, tls
+    from adapters.images.quarantine import Quarantine
+    from web import logging
+
+    given = archive(config)
+    if given.images is None or given.images.listen is None:
+        fail(f"{config}: key 'images.listen': is needed to take objects by C-STORE")
+    settings, place = given.images, given.images.listen
+    logging.configure("images", given.log_level)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    _bound_memory()
+    with database(given) as engine:
+        try:
+            context = tls(place.tls.certificate, place.tls.key, place.tls.clients) if place.tls else None
+            where = Place(place.host, place.port, place.ae_title, place.associations, context)
+            entities = _entities(given, settings, engine)
+            listener = Listener(where, entities, Quarantine(settings.quarantine), settings.object_bytes)
+            port = listener.start()
+        except (NoNetwork, OSError) as error:
+            fail(f"images.listen: {error}")
+        typer.echo(f"listening as {place.ae_title} on {place.host}:{port}")
+        stop.wait()
+        listener.stop()
+
+
+def _entities(given: MemberSettings | WorkerSettings, settings: ImageSettings, engine: Engine) -> dict[str, Entity]:
+    from adapters.images.listening import Entity
+    from node.reception import reception
+
+    patterns = profile(given.member).accessions
+    assert settings.listen
+    return {
+        one.ae_title: Entity(
+            one.ae_title,
+            reception(settings, engine, patterns, one.collection, f"sender {one.ae_title}"),
+            one.address,
+        )
+        for one in settings.listen.senders
+    }
+
+
+def _bound_memory() -> None:
+    """What is sent claims lengths that may be lies: it cannot take the memory of the machine."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, (LISTEN_MEMORY, LISTEN_MEMORY))

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from node.demo.directory import atomic_write
+from node.settings import profile
 
 Roots = Mapping[str, Mapping[str, Path]]
 
@@ -47,6 +48,7 @@ class Secrets:
 
     join_key: str
     client_secret: str
+    image_key: str
     url_keys: dict[str, str]
     key_secrets: dict[str, str]
 
@@ -55,7 +57,8 @@ class Secrets:
         """New random secrets."""
         url_keys = {member: secrets.token_hex(32) for member in MEMBERS}
         key_secrets = {process: secrets.token_hex(32) for process in PROCESSES}
-        return cls(secrets.token_hex(32), secrets.token_urlsafe(24), url_keys, key_secrets)
+        join_key, image_key = secrets.token_hex(32), secrets.token_hex(32)
+        return cls(join_key, secrets.token_urlsafe(24), image_key, url_keys, key_secrets)
 
 
 def write(folder: Path, addresses: Addresses, known: Secrets, roots: Roots) -> dict[str, Path]:
@@ -181,9 +184,25 @@ def _member(
         "broker": {"issuer": addresses.url("broker"), "client_id": member},
         "trust": [],
         "gateways": [{"issuer": gateway, "jwks_uri": f"{gateway}/.well-known/jwks.json"}],
-        "partners": [{"member": other, "key": known.join_key} for other in partners],
+        "partners": [{"member": other, "key": known.join_key, "url": addresses.url(other)} for other in partners],
         "floor": FLOOR,
         "url_key": known.url_keys[member],
         "mail": {"folder": str(folder / "mail" / member)},
         "audit_anchors": str(folder / "audit" / f"{member}.txt"),
+        **(_images(folder, known, next(iter(stores)), member) if "dicomweb" in profile(member).standards else {}),
+    }
+
+
+def _images(folder: Path, known: Secrets, store: str, member: str) -> dict[str, Any]:
+    """How images come in."""
+    incoming = folder / "incoming" / member
+    incoming.mkdir(parents=True, exist_ok=True)
+    return {
+        "images": {
+            "quarantine": str(folder / "quarantine" / member),
+            "store": store,
+            "key": known.image_key,
+            "incoming": [str(incoming)],
+            "settle_seconds": 5,
+        }
     }

@@ -10,7 +10,7 @@ from node.demo.configuration import Secrets
 from node.demo.directory import DemoError, atomic_write
 from node.demo.users import User, fresh
 
-VERSION = 1
+VERSION = 2
 MADE = "made by code"
 
 

@@ -14,10 +14,11 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.deid.errors import Reason, Refused
+from adapters.deid.errors import Refused
 from adapters.deid.objects import Reader
 from adapters.images.intake import Reception, Seen, sop_of
 from adapters.images.quarantine import Incoming, TooLarge
+from adapters.images.reasons import CANNOT_UNDERSTAND, NO_RESOURCES, OTHER_STUDY, status_of
 from auth.clearinghouse import Clearinghouse
 from auth.policy import Policy
 from node.delivery import CACHE
@@ -30,18 +31,7 @@ log = structlog.get_logger(__name__)
 
 GATHERED: Final = 1 << 20  # bytes of a body that are handed on at once
 COERCED: Final = 0xB000
-CANNOT_UNDERSTAND: Final = 0xC000
-# Failure reasons of PS3.18 annex I and PS3.7 annex C.
-REASONS: Final = {
-    Reason.OBJECT_CLASS: 0x0122,
-    Reason.TRANSFER_SYNTAX: 0xC122,
-    Reason.DUPLICATE: 0x0111,
-    Reason.UNKNOWN_PATIENT: 0x0124,
-    Reason.WITHDRAWN: 0x0124,
-    Reason.TOO_LARGE: 0xA700,
-}
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-OTHER_STUDY: Final = 0xA900
 Sop = tuple[str, str]  # class and instance
 Document = dict[str, Any]
 
@@ -84,6 +74,8 @@ class Storing:
         caller = await self._clearinghouse.bearer(request.headers.get("authorization"))
         held = await anyio.to_thread.run_sync(self._policy.held, caller, "submitter", int(time.time()))
         reception = self._receptions(_collection(held, request.query_params.get("collection")), str(caller.subject))
+        if await anyio.to_thread.run_sync(reception.room) <= 0:
+            raise Failure(503, "the quarantine of this collection is full: wait until its images have their answer")
         stored = _Stored()
         taking = _Taking(reception, stored, self._object_bytes, request.path_params.get("study"))
         parts = Parts(request.headers.get("content-type"), taking.begin)
@@ -107,7 +99,7 @@ class Storing:
         available = True
         for (sop, seen), one in zip(stored.seen, reception.receive([seen for _, seen in stored.seen]), strict=True):
             if one.refused:
-                stored.failed.append((sop, _reason(one.refused)))
+                stored.failed.append((sop, status_of(one.refused.reason)))
                 continue
             path = _path(reception, seen)
             studies.add(path.split("/")[1])
@@ -153,7 +145,7 @@ class _Taking:
             self._open.write(piece)
         except TooLarge:
             self._close()
-            self._stored.failed.append((None, REASONS[Reason.TOO_LARGE]))
+            self._stored.failed.append((None, NO_RESOURCES))
 
     def end(self) -> None:
         """See :class:`node.dicomweb.multipart.Sink`."""
@@ -169,7 +161,7 @@ class _Taking:
         try:
             seen = self._reception.look(taken, self._reader)
         except Refused as refused:
-            self._stored.failed.append((sop, _reason(refused)))
+            self._stored.failed.append((sop, status_of(refused.reason)))
             return
         sop = (seen.facts["sop_class"], seen.facts["sop_instance"])
         if self._study not in (None, seen.facts["study"]):
@@ -218,10 +210,6 @@ def _path(reception: Reception, seen: Seen) -> str:
     uid = reception.keyed.uid
     study, series, instance = (uid(seen.facts[name]) for name in ("study", "series", "sop_instance"))
     return f"studies/{study}/series/{series}/instances/{instance}"
-
-
-def _reason(refused: Refused) -> int:
-    return REASONS.get(refused.reason, CANNOT_UNDERSTAND)
 
 
 def _document(references: list[Document], failed: list[tuple[Sop | None, int]]) -> Document:

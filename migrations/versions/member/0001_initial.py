@@ -470,6 +470,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("store", "key"),
     )
     op.create_table(
+        "link_version",
+        sa.Column("individual", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("link", sa.String(), nullable=True),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("individual", "number"),
+    )
+    op.create_table(
         "remembered_patient",
         sa.Column("dataset", sa.String(), nullable=False),
         sa.Column("patient", sa.String(), nullable=False),
@@ -996,6 +1005,7 @@ def downgrade() -> None:
     op.drop_table("individual_term")
     op.drop_index(op.f("ix_remembered_patient_individual"), table_name="remembered_patient")
     op.drop_table("remembered_patient")
+    op.drop_table("link_version")
     op.drop_table("remembered_digest")
     op.drop_index(op.f("ix_job_event_job"), table_name="job_event")
     op.drop_table("job_event")
