@@ -13,7 +13,7 @@ from federation.bearer import bearer
 from federation.capabilities import Capabilities
 from federation.directory import Directory
 from federation.fanout import Reply, Status
-from federation.join import InvalidSide, Outcome, SideAnswer, Sizes, combine, read_side
+from federation.join import InvalidSide, Outcome, SideAnswer, Sizes, combine, read_side, same_key
 from federation.nodes import Nodes
 from federation.plan import Part, Plan, make_plan
 from federation.pseudonyms import encode, fingerprint, new_nonce
@@ -24,6 +24,7 @@ from federation.tokens import Assert
 from web.errors import problem_shape
 
 DEFAULT_LIMIT = 10
+UNEQUAL_KEYS = "the linked members have different keys now; one may just have been changed"
 
 
 class Search:
@@ -138,6 +139,9 @@ class Search:
 
         asked = await self._ask("/federation/v1/side", bodies, token, until, arrived)
         replies, sides = _read(asked, plan, requested)
+        if not same_key(sides.values()):
+            unequal = {node: Reply(Status.INVALID, None, replies[node].seconds, UNEQUAL_KEYS) for node in sides}
+            return {**replies, **unequal}, {}, None
         if len(sides) < 2:
             return replies, sides, None
 

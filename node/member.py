@@ -25,7 +25,7 @@ from adapters.reads.slices import Slicer
 from adapters.registration.links import existing
 from adapters.store.opening import open_stores
 from adapters.store.protocol import ChangedObject, StoreUnavailable
-from adapters.store.source import ByteSource
+from adapters.store.source import ByteSource, Resident
 from adapters.variants.published import PublicVariants
 from auth import outbox
 from auth.accepted_terms import Acceptances, Terms
@@ -40,10 +40,10 @@ from auth.jwks import Jwks
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.guard import Guard as SignedIn
-from auth.pages.sign_in import ClientSettings, SignIn
-from auth.pages.views import CALLBACK, AccessPages
+from auth.pages.views import AccessPages
 from auth.policy import DatasetRule, Policy
 from auth.sessions import Sessions
+from auth.sign_in import ClientSettings, SignIn
 from auth.signed import Signer
 from auth.status import StatusLists
 from auth.trust import Broker, Trust, TrustEntry, jku, own
@@ -72,7 +72,7 @@ from node.drs.manifests import Manifests
 from node.drs.places import Places
 from node.drs.records import Records
 from node.drs.shelf import Shelf
-from node.htsget.handler import Htsget
+from node.htsget.handler import RESIDENT_BYTES, Htsget
 from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
 from node.individuals import Individuals, rule_of
@@ -89,6 +89,7 @@ from web.contracts import Contract
 from web.errors import Failure, Shape, Table, drs_shape
 from web.pages import create_pages
 from web.service_info import Organization, service_info
+from web.sign_in import CALLBACK
 
 DRS = "/ga4gh/drs/v1"
 BEACON = "/ga4gh/beacon/v2"
@@ -353,6 +354,7 @@ class _Member:
             clearinghouse=self.clearinghouse,
             slicer=Slicer(SLICER_BYTES),
             open_source=lambda file: ByteSource(*self.data.place(file)),
+            open_resident=lambda file: Resident(*self.data.place(file), RESIDENT_BYTES),
             prompt=self.data.prompt,
             byte_urls=self.data.urls,
             public_url=self.settings.public_url,

@@ -65,14 +65,14 @@ def job(engine: Engine, number: int) -> dict[str, Any]:
 
 
 def report(engine: Engine, number: int) -> list[dict[str, Any]]:
-    """The report of the check of a job's files: none before the check, one after it, with all of them.
+    """The reports of the check of a job's files; one of sequence files tells of all that belong together.
 
     :raises NoSuchJob: if there is none.
     """
     with Session(engine) as session:
         _job(session, number)
         query = select(Arrival.report).where(Arrival.job == number, Arrival.report.is_not(None)).order_by(Arrival.id)
-        return [one for one in session.scalars(query.limit(1)) if one is not None]
+        return [one for one in session.scalars(query) if one is not None]
 
 
 def cancel(engine: Engine, number: int) -> None:

@@ -25,8 +25,8 @@ def containers(
     :raises UnknownReference: if the header has no reference of a region's name.
     :raises DamagedIndex: if the index names places where no container begins.
     """
-    found = spans(header, index, regions, end)
-    unseen = unchecked(found, index, end)
+    found = _spans(header, index, regions, end)
+    unseen = _unchecked(found, index, end)
     major = cram.version(source) if unseen else 0
     for boundary in unseen:
         try:
@@ -37,12 +37,12 @@ def containers(
     return [*found]
 
 
-def unchecked(found: Sequence[Span], index: ContainerIndex, end: int) -> set[int]:
+def _unchecked(found: Sequence[Span], index: ContainerIndex, end: int) -> set[int]:
     """Bytes at which containers should begin, and where the file was not looked at yet."""
     return index.unseen({boundary for span in found for boundary in (span.start, span.end)} - {end})
 
 
-def spans(header: Header, index: ContainerIndex, regions: Sequence[Region], end: int) -> list[Span]:
+def _spans(header: Header, index: ContainerIndex, regions: Sequence[Region], end: int) -> list[Span]:
     """What :func:`containers` gives, as the index has it: the file is not read.
 
     :raises UnknownReference: if the header has no reference of a region's name.

@@ -15,7 +15,7 @@ from adapters.reads.belonging import check_containers, check_records
 from adapters.reads.binning import BinnedIndex
 from adapters.reads.blocks import cut
 from adapters.reads.cache import Cache
-from adapters.reads.containers import containers, spans, unchecked
+from adapters.reads.containers import containers
 from adapters.reads.crai import ContainerIndex, parse_crai
 from adapters.reads.errors import DamagedFile, DamagedIndex, MissingIndex, StaleIndex, UnknownReference
 from adapters.reads.header import Header
@@ -60,8 +60,8 @@ class Layout:
 
 
 Index = BinnedIndex | ContainerIndex
-ALWAYS_WHOLE = (Format.CRAM,)  # its containers have no edges to read
-AT_ONCE = 1000  # slices of a CRAM that are looked at for an answer at once
+SHORT = 1 << 22  # bases of a region that an index is searched for in a moment
+FEW = 1000  # slices of a CRAM that are looked at in a moment
 
 
 class Slicer:
@@ -110,22 +110,18 @@ class Slicer:
         return joined([*layout.parts, *body, Inline(layout.marker, "body")])
 
     def at_once(self, format: Format, file: Stored, index: Stored, region: Region) -> list[Part] | None:
-        """What :meth:`slice` gives, if that needs no more than a moment and what is kept; else None.
+        """What :meth:`slice` gives, if that takes a moment only: header and index are kept, the region is short.
 
-        Only of formats that are :data:`ALWAYS_WHOLE` is that ever known.
+        What else it reads is for the source to refuse. None if it would take longer.
         """
         layout = self._layouts.known((format, file.identity))
         parsed = self._indexes.known((format, file.identity, index.identity))
-        if layout is None or not isinstance(parsed, ContainerIndex):
+        if layout is None or parsed is None or region.stop is None or region.stop - region.start > SHORT:
             return None
-        number = layout.header.references.get(region.reference)
-        if number is None or parsed.effort(number, region.start, region.stop) > AT_ONCE:
+        number = layout.header.references.get(region.reference, -1)
+        if isinstance(parsed, ContainerIndex) and parsed.effort(number, region.start, region.stop) > FEW:
             return None
-        _fresh(file, index)
-        body = spans(layout.header, parsed, [region], layout.end)
-        if unchecked(body, parsed, layout.end):
-            return None
-        return joined([*layout.parts, *body, Inline(layout.marker, "body")])
+        return self.slice(format, file, index, [region])
 
     def _layout(self, format: Format, file: Stored) -> Layout:
         return self._layouts.get((format, file.identity), lambda: _layout(format, file.source))

@@ -12,8 +12,9 @@ from adapters.store.protocol import (
     Stat,
     StoreError,
     StoreUnavailable,
+    WouldWait,
 )
-from adapters.store.source import ByteSource
+from adapters.store.source import ByteSource, Resident
 
 __all__ = [
     "ArchiveStore",
@@ -23,8 +24,10 @@ __all__ = [
     "InvalidStore",
     "KeyOutsideRoot",
     "NoSuchObject",
+    "Resident",
     "Stat",
     "StoreError",
     "StoreUnavailable",
+    "WouldWait",
     "open_stores",
 ]

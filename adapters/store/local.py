@@ -19,6 +19,7 @@ from adapters.store.protocol import (
     NoSuchObject,
     Stat,
     StoreUnavailable,
+    WouldWait,
     checked_key,
     checked_range,
     pieces,
@@ -200,21 +201,32 @@ class OpenFile:
     def read(self, offset: int, length: int) -> bytes:
         """See :class:`~adapters.store.protocol.Opened`."""
         checked_range(offset, length)
-        if self._file is None:
-            self._file = self._opened()
-        return _full_read(self._file.fileno(), offset, length)
+        return _full_read(self._descriptor(), offset, length)
+
+    def read_at_once(self, offset: int, length: int) -> bytes:
+        """See :class:`~adapters.store.protocol.Opened`; the system says whether it has the bytes in memory."""
+        buffer = bytearray(length)
+        try:
+            count = os.preadv(self._descriptor(), [buffer], offset, os.RWF_NOWAIT)
+        except OSError as error:
+            raise WouldWait from error
+        if count < length:
+            raise WouldWait
+        return bytes(buffer)
 
     def close(self) -> None:
         """See :class:`~adapters.store.protocol.Opened`."""
         if self._file is not None:
             self._file.close()
 
-    def _opened(self) -> BinaryIO:
-        file = self._opening()
-        if _stat(os.fstat(file.fileno())) != self.stat:
-            file.close()
-            raise ChangedObject("the file was replaced before it was read")
-        return file
+    def _descriptor(self) -> int:
+        if self._file is None:
+            file = self._opening()
+            if _stat(os.fstat(file.fileno())) != self.stat:
+                file.close()
+                raise ChangedObject("the file was replaced before it was read")
+            self._file = file
+        return self._file.fileno()
 
 
 def _unlinked(path: str, flags: int) -> int:

@@ -39,6 +39,10 @@ class ChangedObject(StoreError):
     """The object was replaced while it was being read."""
 
 
+class WouldWait(Exception):
+    """What was asked for at once is not in memory; the same question may be asked again by who can wait."""
+
+
 class StoreUnavailable(StoreError):
     """The store did not answer, or refused this node."""
 
@@ -61,6 +65,12 @@ class Opened(Protocol):
         """``length`` bytes from ``offset``; fewer where the object ends, none at or after its end.
 
         :raises ChangedObject: if the object was replaced since and its former content is gone.
+        """
+
+    def read_at_once(self, offset: int, length: int) -> bytes:
+        """``length`` bytes from ``offset``, all within the object, if they can be had without waiting.
+
+        :raises WouldWait: if not, or if the store cannot tell.
         """
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from adapters.store.protocol import (
     Stat,
     StoreError,
     StoreUnavailable,
+    WouldWait,
     checked_key,
     checked_range,
     pieces,
@@ -162,6 +163,10 @@ class OpenObject:
         checked_range(offset, length)
         end = min(offset + length, self.stat.size)
         return self._range(offset, end) if offset < end else b""
+
+    def read_at_once(self, offset: int, length: int) -> bytes:  # noqa: ARG002 - of its protocol
+        """See :class:`~adapters.store.protocol.Opened`; what comes over a network is waited for."""
+        raise WouldWait
 
     def close(self) -> None:
         """See :class:`~adapters.store.protocol.Opened`; nothing is held."""

@@ -6,7 +6,7 @@ import io
 import os
 from typing import TYPE_CHECKING
 
-from adapters.store.protocol import ArchiveStore, ChangedObject
+from adapters.store.protocol import ArchiveStore, ChangedObject, WouldWait
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -51,6 +51,28 @@ class ByteSource:
     def open(self) -> io.BufferedReader:
         """The object as a seekable binary file; small reads are gathered."""
         return io.BufferedReader(_Raw(self), READ_AHEAD)
+
+
+class Resident(ByteSource):
+    """A view for who must not wait: of what can be read at once, and not much of it.
+
+    :param most: bytes that may be read in all.
+    """
+
+    def __init__(self, store: ArchiveStore, key: str, most: int) -> None:
+        super().__init__(store, key)
+        self._left = most
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See :class:`ByteSource`.
+
+        :raises WouldWait: if a byte cannot be read at once, or it is too much.
+        """
+        wanted = max(0, min(length, self.size - offset))
+        self._left -= wanted
+        if self._left < 0:
+            raise WouldWait
+        return self._opened.read_at_once(offset, wanted)
 
 
 class _Raw(io.RawIOBase):

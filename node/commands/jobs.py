@@ -110,11 +110,12 @@ def report(number: Number, config: Config, html: HtmlOption = None, language: La
     if html is None:
         typer.echo(json.dumps(found, indent=1))
         return
-    if not found:
-        fail(f"the files of job {number} were not checked yet", 1)
+    checked = [one for one in found if "sets" in one]
+    if not checked:
+        fail(f"job {number} has no sequence files that were checked", 1)
     from adapters.qc.documents import report as from_document
 
-    write(from_document(found[0]), None, html, language)
+    write(from_document(checked[0]), None, html, language)
     typer.echo(f"job {number}: {html}")
 
 

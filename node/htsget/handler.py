@@ -7,7 +7,8 @@ import base64
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -19,8 +20,8 @@ from adapters.catalog.catalog import FileRecord
 from adapters.catalog.single import Single
 from adapters.reads.errors import MissingIndex, SliceError, StaleIndex, UnknownReference
 from adapters.reads.parts import Inline, Part
-from adapters.reads.slices import ALWAYS_WHOLE, Slicer, Stored
-from adapters.store.protocol import ChangedObject, NoSuchObject
+from adapters.reads.slices import Slicer, Stored
+from adapters.store.protocol import ChangedObject, NoSuchObject, WouldWait
 from adapters.store.source import ByteSource
 from auth.caller import Caller
 from auth.clearinghouse import Clearinghouse
@@ -35,9 +36,11 @@ LARGEST_URL = 1_000_000_000  # bytes behind one URL (HTS-40)
 INDEX_ENDINGS = (".bai", ".csi", ".tbi", ".crai")
 RETRY_SECONDS = 3600
 THREADS = 4  # that cut slices at once
+RESIDENT_BYTES = 1 << 19  # that are read of a file, and inflated, in the thread of the event loop
 
 Body = dict[str, Any]
 ByteUrl = Callable[[int, int], str]
+Open = Callable[[FileRecord], ByteSource]
 Cut = Callable[[Stored, Stored | None, Query], list[Part] | None]
 log = structlog.get_logger(__name__)
 
@@ -47,7 +50,8 @@ class Htsget:
 
     :param files: reads the file of an id.
     :param open_source: random access to a file of the archive.
-    :param prompt: whether ``open_source`` of a file waits for no network.
+    :param open_resident: the same of what can be read without waiting.
+    :param prompt: whether even opening a file waits for no network.
     :param byte_urls: signs the URLs of a ticket: of (file, caller, decision, entity tag) a function from the first and
         the last byte (0-based, inclusive) to a URL. Nothing else is needed to fetch them (HTS-44); none lives longer
         than the decision, and than the content that the tag names.
@@ -61,7 +65,8 @@ class Htsget:
         policy: Policy,
         clearinghouse: Clearinghouse,
         slicer: Slicer,
-        open_source: Callable[[FileRecord], ByteSource],
+        open_source: Open,
+        open_resident: Open,
         prompt: Callable[[FileRecord], bool],
         byte_urls: Callable[[FileRecord, Caller, Decision, str | None], ByteUrl],
         public_url: str,
@@ -72,6 +77,7 @@ class Htsget:
         self._clearinghouse = clearinghouse
         self._slicer = slicer
         self._open_source = open_source
+        self._open_resident = open_resident
         self._prompt = prompt
         self._byte_urls = byte_urls
         self._public_url = public_url
@@ -119,7 +125,8 @@ class Htsget:
         ticket = self._at_once(file, index, query, caller)
         if ticket is None:
             loop = asyncio.get_running_loop()
-            ticket = await loop.run_in_executor(self._threads, self._ticket, file, index, query, caller, self._parts)
+            make = partial(self._ticket, file, index, query, caller, self._open_source, self._parts)
+            ticket = await loop.run_in_executor(self._threads, make)
         return ConnexionResponse(
             body=ticket,
             mimetype=MEDIA_TYPE,
@@ -128,15 +135,16 @@ class Htsget:
         )
 
     def _at_once(self, file: FileRecord, index: FileRecord | None, query: Query, caller: Caller) -> bytes | None:
-        """The ticket, where it takes less than to wake a thread: nobody's grants are asked, nothing is read."""
-        if file.format not in ALWAYS_WHOLE or index is None:
+        """The ticket, where it takes about as long as to wake a thread: nobody's grants are asked, no disk is read."""
+        if index is None or not (self._policy.settled(_rule(file)) and self._prompt(file) and self._prompt(index)):
             return None
-        if not (self._policy.settled(_rule(file)) and self._prompt(file) and self._prompt(index)):
+        try:
+            return self._ticket(file, index, query, caller, self._open_resident, self._few_parts)
+        except WouldWait:
             return None
-        return self._ticket(file, index, query, caller, self._known_parts)
 
     def _ticket(
-        self, file: FileRecord, index: FileRecord | None, query: Query, caller: Caller, cut: Cut
+        self, file: FileRecord, index: FileRecord | None, query: Query, caller: Caller, open_source: Open, cut: Cut
     ) -> bytes | None:
         """The ticket as JSON, with the parts that ``cut`` finds; None if it finds none.
 
@@ -150,7 +158,7 @@ class Htsget:
             raise Failure(
                 503, f"{file.id} comes from tape: ask again later", headers={"Retry-After": f"{RETRY_SECONDS}"}
             )
-        etag, parts = self._sliced(file, index, query, cut)
+        etag, parts = self._sliced(file, index, query, open_source, cut)
         if parts is None:
             return None
         urls = self._urls(parts, self._byte_urls(file, caller, decision, etag))
@@ -179,15 +187,13 @@ class Htsget:
         raise Failure(403, f"{file.id} is not granted to you ({decision.reason}); {where}", kind="PermissionDenied")
 
     def _sliced(
-        self, file: FileRecord, index: FileRecord | None, query: Query, cut: Cut
+        self, file: FileRecord, index: FileRecord | None, query: Query, open_source: Open, cut: Cut
     ) -> tuple[str, list[Part] | None]:
         """What the store calls the content, and the parts of it that answer the question."""
         try:
-            with ExitStack() as opened:
-                source = opened.enter_context(self._open_source(file))
-                stored = _stored(file, source)
-                beside = _stored(index, opened.enter_context(self._open_source(index))) if index else None
-                return source.etag, cut(stored, beside, query)
+            with open_source(file) as source, open_source(index) if index else nullcontext() as other:
+                beside = _stored(index, other) if index and other else None
+                return source.etag, cut(_stored(file, source), beside, query)
         except UnknownReference as error:
             raise Failure(404, f"{file.id}: {error}", kind="NotFound") from error
         except MissingIndex as error:
@@ -210,8 +216,8 @@ class Htsget:
             return self._slicer.whole(query.format, stored)
         return self._slicer.slice(query.format, stored, index, query.regions)
 
-    def _known_parts(self, stored: Stored, index: Stored | None, query: Query) -> list[Part] | None:
-        """The same parts, if they are known without reading."""
+    def _few_parts(self, stored: Stored, index: Stored | None, query: Query) -> list[Part] | None:
+        """The same parts, if it takes a moment only to find them."""
         if index is None or query.regions is None or len(query.regions) != 1:
             return None
         return self._slicer.at_once(query.format, stored, index, query.regions[0])

@@ -43,9 +43,9 @@ def from_parameters(datatype: Datatype, parameters: Sequence[tuple[str, str]]) -
     :raises Failure: 400 of the kind that the standard names.
     """
     given = dict(parameters)
-    for name in SINGLE & given.keys():
-        if sum(1 for other, _ in parameters if other == name) > 1:
-            raise invalid(f"{name} is given more than once")
+    names = [name for name, _ in parameters if name in SINGLE]
+    if len(names) > len(set(names)):
+        raise invalid(f"{max(names, key=names.count)} is given more than once")
     format = _format(datatype, given.get("format"))
     if _header_only(given.get("class"), given.keys() - {"format", "class"}):
         return Query(format, True, None)

@@ -288,14 +288,6 @@ async def test_pseudonyms_of_two_questions_have_nothing_in_common(joined: Family
     assert shared[0] & shared[1], "within one question they are comparable"
 
 
-async def test_members_with_different_keys_share_nobody(tmp_path: Path) -> None:
-    data = members()
-    data["obia"].partners = {"gsa-human": bytes(32)}
-    async with family(tmp_path, data, [("gsa-human", "obia")]) as running:
-        answer = (await running.search({"all": [clause("HP:1"), clause("DCM:MR")]})).json()
-        assert answer["suppressed"]
-
-
 async def test_the_callers_token_reaches_no_member(joined: Family) -> None:
     grant(joined, "gsa-human", OPEN)
     await joined.search({"all": [clause("HP:1"), clause("DCM:MR")], "granularity": "record"}, joined.caller)

@@ -18,13 +18,13 @@ from adapters.catalog.catalog import DatasetRecord, FileRecord
 from adapters.catalog.together import Together
 from adapters.reads.slices import Slicer
 from adapters.store.local import LocalStore
-from adapters.store.source import ByteSource
+from adapters.store.source import ByteSource, Resident
 from auth.caller import ANONYMOUS, Caller, Visa
 from auth.errors import InvalidCapability, InvalidToken
 from auth.policy import Policy
 from auth.signed import Signer
 from node.data import PREFIX, Data
-from node.htsget.handler import Htsget
+from node.htsget.handler import RESIDENT_BYTES, Htsget
 from node.htsget.shape import Cors, htsget_shape
 from tests.adapters.reads.files import Made
 from web.application import Assembly, create_application
@@ -106,6 +106,7 @@ class Node:
         catalog: Any = self.files
         clearinghouse: Any = People()
         self.store = LocalStore("local", root)
+        self.store.prompt = True  # wherever the tests run
         self.data = Data(
             files=Together(catalog.files),
             stores={"local": self.store},
@@ -120,6 +121,7 @@ class Node:
             clearinghouse=clearinghouse,
             slicer=Slicer(),
             open_source=lambda file: ByteSource(*self.data.place(file)),
+            open_resident=lambda file: Resident(*self.data.place(file), RESIDENT_BYTES),
             prompt=self.data.prompt,
             byte_urls=self.data.urls,
             public_url=NODE,

@@ -178,6 +178,29 @@ async def test_a_known_slice_of_whole_containers_is_the_same_and_wakes_no_thread
     assert len(content[0]) > 1000
 
 
+@pytest.mark.parametrize("resident", [True, False])
+async def test_edges_that_are_in_memory_wake_no_thread_others_do(
+    client: httpx.AsyncClient, node: Node, monkeypatch: pytest.MonkeyPatch, resident: bool
+) -> None:
+    def preadv(descriptor: int, buffers: list[bytearray], offset: int, _flags: int) -> int:
+        if not resident:
+            raise BlockingIOError
+        buffers[0][:] = piece = os.pread(descriptor, len(buffers[0]), offset)
+        return len(piece)
+
+    monkeypatch.setattr(os, "preadv", preadv)
+    waits = waiting(node, monkeypatch)
+    tickets = [(await client.get(url("reads", "open"), params=REGION)).json() for _ in range(3)]
+    assert waits == ["slices"] * (1 if resident else 3)
+    content = [await payload(client, ticket) for ticket in tickets]
+    assert content[0] == content[1] == content[2]
+    several = {"regions": [{"referenceName": "chr1", "start": at, "end": at + 9} for at in (5, 9000)]}
+    waits.clear()
+    assert (await client.post(url("reads", "open"), json=several)).status_code == 200
+    assert (await client.get(url("reads", "open"))).status_code == 200
+    assert waits == ["slices", "slices"]
+
+
 async def test_files_across_a_network_and_grants_are_looked_at_in_threads(
     client: httpx.AsyncClient, node: Node, cram: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:

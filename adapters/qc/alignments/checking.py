@@ -10,6 +10,7 @@ from adapters.qc import htslib
 from adapters.qc.alignments import counted as c_
 from adapters.qc.alignments.bam import Stream, end_marker, read_stream
 from adapters.qc.alignments.cram import NO_SEQUENCE, walk
+from adapters.qc.alignments.header import Reference
 from adapters.qc.alignments.references import compare
 from adapters.qc.detection import Container
 from adapters.qc.findings import Finding, Place
@@ -50,13 +51,15 @@ def check_bam(
 
 
 def check_cram(file: BinaryIO, report: FileReport, genome: ReferenceGenome | None, told: Told) -> None:
-    """Check an open CRAM file; what is found goes to ``report``. Bases are decoded only with a reference.
+    """Check an open CRAM file; what is found goes to ``report``. Bases are decoded only with the right reference.
 
     :raises adapters.qc.errors.CannotCheck: if that is not possible.
     """
     containers = walk(file, told)
     report.findings += containers.findings
-    arguments = ["-T", str(genome.path)] if genome else ["--input-fmt-option", NO_SEQUENCE]
+    # For a sequence that the reference does not have, htslib opens whatever file the header names.
+    foreign = compare(_sequences(report.path), genome) if genome else []
+    arguments = ["-T", str(genome.path)] if genome and not foreign else ["--input-fmt-option", NO_SEQUENCE]
     with htslib.output("view", "-u", *arguments, str(report.path)) as (decoded, ended):
         stream = read_stream(decoded, "bgzf", lambda _: None)
     if stream.headed:
@@ -65,10 +68,15 @@ def check_cram(file: BinaryIO, report: FileReport, genome: ReferenceGenome | Non
         place = Place(record=stream.records + 1, detail=ended.reason)
         said = "records cannot be decoded from this place on"
         report.findings.append(Finding("decoding", 1, "places", said, (place,)))
-    if genome and stream.headed:
-        report.findings += compare(stream.header.sequences, genome)
+    report.findings += foreign
     if not containers.findings and (index := beside(report.path, (".crai",))):
         report.findings += check_crai(index, containers.begins, report.size)
+
+
+def _sequences(path: Path) -> list[Reference]:
+    """References of the header; none if it cannot be read."""
+    with htslib.output("view", "-u", "-H", str(path)) as (decoded, _):
+        return list(read_stream(decoded, "bgzf", lambda _: None).header.sequences)
 
 
 def _fill(report: FileReport, stream: Stream) -> None:

@@ -85,7 +85,8 @@ def expect_pages(pipeline: Pipeline) -> None:
     page = pipeline.folder / "page.html"
     with Session(pipeline.engine) as session:
         number = session.scalar(select(Arrival.job).where(Arrival.key == "b_1.fastq"))
-    (made,) = json.loads(pipeline.command("jobs", "report", number)[1])
+    made, other = json.loads(pipeline.command("jobs", "report", number)[1])
+    assert made == other
     assert [file["path"] for file in made["sets"][0]["files"]] == ["b_1.fastq", "b_2.fastq"]
     assert pipeline.command("jobs", "report", number, "--html", page, "--language", "zh")[0] == 0
     text = page.read_text()

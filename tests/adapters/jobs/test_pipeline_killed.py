@@ -8,7 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
+from adapters.jobs.tables import JobEvent
 from tests.adapters.jobs.pipeline import Pipeline, kill, opened, reads, stop
 
 SPAN = 4.0
@@ -44,6 +47,13 @@ def killed_at_random(pipeline: Pipeline, rounds: int, workers: int = 1) -> None:
     assert set(pipeline.states().values()) == {"Archived"}
 
 
+def interrupted(pipeline: Pipeline) -> int:
+    """Attempts that ended with their worker."""
+    with Session(pipeline.engine) as session:
+        silent = JobEvent.detail.contains("went silent")
+        return session.scalar(select(func.count()).where(JobEvent.what == "tried again later", silent)) or 0
+
+
 def test_few_instants(tmp_path: Path) -> None:
     with opened(tmp_path / "member", f"sqlite:///{tmp_path}/m.db", jobs={"attempts": 20}) as pipeline:
         killed_at_random(pipeline, 3)
@@ -54,6 +64,7 @@ def test_few_instants(tmp_path: Path) -> None:
 def test_pipeline_50_instants(tmp_path: Path) -> None:
     with opened(tmp_path / "member", f"sqlite:///{tmp_path}/m.db", jobs={"attempts": 20}) as pipeline:
         killed_at_random(pipeline, 50)
+        assert interrupted(pipeline), "no instant met a job at work"
 
 
 @pytest.mark.prove
@@ -61,6 +72,7 @@ def test_pipeline_50_instants(tmp_path: Path) -> None:
 def test_pipeline_50_instants_of_one_of_two_workers(postgres_url: str, tmp_path: Path) -> None:
     with opened(tmp_path / "member", postgres_url, jobs={"attempts": 20}) as pipeline:
         killed_at_random(pipeline, 50, workers=2)
+        assert interrupted(pipeline), "no instant met a job at work"
 
 
 @pytest.mark.prove

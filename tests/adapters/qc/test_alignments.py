@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,7 +242,21 @@ def test_cram(tmp_path: Path) -> None:
     assert "index" in found(path)
     index.write_bytes(kept)
     other = fasta(tmp_path, {**SEQUENCES, "chr1": "T" * 5000})
-    assert {"reference", "decoding"} <= set(found(path, genome=other))
+    assert found(path, genome=other) == {"reference": 1}, "bases are not decoded with another"
+
+
+def test_a_reference_that_a_cram_file_names_is_not_opened(tmp_path: Path) -> None:
+    """Here it is a pipe, at which whoever opens it waits forever."""
+    genome = fasta(tmp_path, SEQUENCES)
+    path = cram(tmp_path, genome)
+    assert str(genome.path) in pysam.view("-H", str(path))
+    for place in (genome.path, Path(f"{genome.path}.fai")):
+        place.unlink(missing_ok=True)
+    os.mkfifo(genome.path)
+    (tmp_path / "other").mkdir()
+    other = fasta(tmp_path / "other", {"chr1": SEQUENCES["chr1"]})
+    assert found(path, genome=other) == {"reference": 1}
+    assert found(path) == {}
 
 
 @pytest.mark.parametrize("at", [0.3, 0.6, 0.9])

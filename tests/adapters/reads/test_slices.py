@@ -242,7 +242,7 @@ def test_only_edges_are_read_and_packed(made: Callable[[str], Made]) -> None:
     assert sum(reads) <= narrow.MOST_COMPRESSED + 3 * 65_536
 
 
-def test_what_is_told_at_once_is_the_slice_and_reads_nothing(file: Made) -> None:
+def test_what_is_told_at_once_is_the_slice_and_needs_what_is_kept(file: Made) -> None:
     rng = random.Random(str(file.path.name) + "at once")
     stored, index = file.stored()
 
@@ -250,30 +250,50 @@ def test_what_is_told_at_once_is_the_slice_and_reads_nothing(file: Made) -> None
         def read(self, offset: int, length: int) -> bytes:
             raise AssertionError(f"{length} bytes were read at {offset}")
 
-    unread, beside = Stored(Unread(file.data), stored.identity), Stored(Unread(b""), index.identity)
+    unread = Stored(Unread(index.source.read(0, index.source.size)), index.identity)
     slicer, told = Slicer(), 0
-    assert slicer.at_once(file.format, unread, beside, Region("chr1")) is None
+    assert slicer.at_once(file.format, Stored(Unread(file.data), stored.identity), unread, Region("chr1", 5, 9)) is None
     for region in [random_region(file, rng) for _ in range(40)]:
-        first = slicer.at_once(file.format, unread, beside, region)
         wanted = slicer.slice(file.format, stored, index, [region])
-        again = slicer.at_once(file.format, unread, beside, region)
-        assert first in (None, wanted)
-        assert again == (wanted if file.format is Format.CRAM else None)
-        told += first is not None
-    assert (told > 0) == (file.format is Format.CRAM)
-    assert slicer.at_once(file.format, unread, beside, Region("nowhere")) is None
-    assert slicer.at_once(file.format, Stored(unread.source, "other"), beside, Region("chr1")) is None
-    assert slicer.at_once(file.format, unread, Stored(beside.source, "other"), Region("chr1")) is None
+        at_once = slicer.at_once(file.format, stored, unread, region)
+        short = region.stop is not None and region.stop - region.start <= slices.SHORT
+        assert at_once == (wanted if short else None)
+        told += short
+    assert told > 0
+    assert slicer.at_once(file.format, Stored(Unread(file.data), "other"), unread, Region("chr1", 5, 9)) is None
+    assert slicer.at_once(file.format, stored, Stored(unread.source, "other"), Region("chr1", 5, 9)) is None
 
 
-def test_a_long_answer_is_none_for_at_once(made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crai_with_very_many_slices_is_not_searched_at_once(
+    made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = made("cram-3.0")
     stored, index = file.stored()
-    slicer = Slicer()
-    wanted = slicer.slice(file.format, stored, index, [Region("chr1")])
-    assert slicer.at_once(file.format, stored, index, Region("chr1")) == wanted
-    monkeypatch.setattr(slices, "AT_ONCE", 0)
-    assert slicer.at_once(file.format, stored, index, Region("chr1")) is None
+    slicer, region = Slicer(), Region("chr1", 0, 400_000)
+    wanted = slicer.slice(file.format, stored, index, [region])
+    assert slicer.at_once(file.format, stored, index, region) == wanted
+    monkeypatch.setattr(slices, "FEW", 0)
+    assert slicer.at_once(file.format, stored, index, region) is None
+
+
+def test_containers_are_looked_at_once_per_content(made: Callable[[str], Made]) -> None:
+    file = made("cram-3.0")
+    stored, index = file.stored()
+    reads: list[int] = []
+
+    class Counting(Bytes):
+        def read(self, offset: int, length: int) -> bytes:
+            reads.append(offset)
+            return super().read(offset, length)
+
+    slicer, region = Slicer(), Region("chr1", 100_000, 200_000)
+    counted = Stored(Counting(file.data), stored.identity)
+    first = slicer.slice(file.format, counted, index, [region])
+    reads.clear()
+    assert slicer.slice(file.format, counted, index, [region]) == first
+    assert reads == []
+    slicer.slice(file.format, Stored(counted.source, "other"), index, [region])
+    assert reads
 
 
 def test_without_an_index_regions_are_refused_but_names_are_checked(file: Made) -> None:

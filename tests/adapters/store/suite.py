@@ -13,7 +13,16 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
 
-from adapters.store import ArchiveStore, ByteSource, ChangedObject, InvalidKey, KeyOutsideRoot, NoSuchObject
+from adapters.store import (
+    ArchiveStore,
+    ByteSource,
+    ChangedObject,
+    InvalidKey,
+    KeyOutsideRoot,
+    NoSuchObject,
+    Resident,
+    WouldWait,
+)
 
 BYTES = random.Random(7).randbytes(200_000)
 STRANGE = [
@@ -182,6 +191,14 @@ class StoreSuite:
                 assert source.read(10, 10) == BYTES[10:20]
             with ByteSource(store, "replaced") as other:
                 assert other.etag != source.etag
+
+    def test_a_resident_view_gives_the_same_bytes_or_none(self, store: ArchiveStore) -> None:
+        store.put("resident", io.BytesIO(BYTES))
+        for offset, length in ((0, 10), (100, 70_000), (len(BYTES) - 3, 50), (len(BYTES), 50)):
+            with Resident(store, "resident", 1 << 20) as source, contextlib.suppress(WouldWait):
+                assert source.read(offset, length) == BYTES[offset : offset + length]
+        with Resident(store, "resident", 99) as source, pytest.raises(WouldWait):
+            source.read(0, 100)
 
     def test_byte_source_as_a_file(self, store: ArchiveStore) -> None:
         store.put("file", io.BytesIO(BYTES))

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from adapters.store import ArchiveStore, ChangedObject, KeyOutsideRoot, NoSuchObject, StoreUnavailable, open_stores
+from adapters.store import (
+    ArchiveStore,
+    ChangedObject,
+    KeyOutsideRoot,
+    NoSuchObject,
+    Resident,
+    StoreUnavailable,
+    WouldWait,
+    open_stores,
+)
 from tests.adapters.store.suite import StoreSuite
 
 
@@ -51,6 +60,30 @@ def test_a_file_that_is_looked_at_is_opened_when_it_is_read(store: ArchiveStore,
     for opened in (looked_at, read):
         opened.close()
     assert open_files() == descriptors
+
+
+def test_what_is_in_memory_is_read_at_once_and_what_is_not_would_wait(
+    store: ArchiveStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(range(256)) * 1000
+    store.put("a", io.BytesIO(content))
+    with Resident(store, "a", 1 << 20) as source:
+        assert source.read(1000, 100_000) == content[1000:101_000]  # it was just written
+        assert source.read(len(content) - 5, 100) == content[-5:]
+        assert source.read(len(content), 5) == b""
+
+    def short(_descriptor: int, buffers: list[bytearray], _offset: int, _flags: int) -> int:
+        return len(buffers[0]) - 1
+
+    def absent(*_given: object) -> int:
+        raise BlockingIOError
+
+    for answer in (short, absent):
+        with Resident(store, "a", 1 << 20) as source:
+            monkeypatch.setattr(os, "preadv", answer)
+            with pytest.raises(WouldWait):
+                source.read(0, 10)
+            monkeypatch.undo()
 
 
 def test_what_became_a_link_or_a_pipe_is_not_read(store: ArchiveStore, root: Path, tmp_path: Path) -> None:
