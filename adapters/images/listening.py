@@ -85,7 +85,7 @@ class Listener:
         pynetdicom._config.STORE_RECV_CHUNKED_DATASET = True
         pynetdicom._config.LOG_HANDLER_LEVEL = "none"
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # its lines repeat what senders say
-        tempfile.tempdir = str(quarantine.folder / INCOMING)
+        self._before, tempfile.tempdir = tempfile.tempdir, str(quarantine.folder / INCOMING)
         self._server: Any = None
 
     def start(self) -> int:
@@ -116,6 +116,7 @@ class Listener:
     def stop(self) -> None:
         """Stop; objects that are whole are received."""
         self._server.shutdown()
+        tempfile.tempdir = self._before
 
     def _takes(self, _request: object, address: tuple[Any, ...]) -> bool:
         """Whether a connection is looked at at all: those that ask for nothing count too, until their time is over."""
