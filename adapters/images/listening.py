@@ -110,6 +110,8 @@ class Listener:
         address = (self._place.host, self._place.port)
         self._server = entity.start_server(address, block=False, evt_handlers=handlers, ssl_context=_later(self._place))
         self._server.verify_request = self._takes
+        # One after the other: in threads of their own, many would pass before the first of them is counted.
+        self._server.process_request = self._server.process_request_thread
         self._server.handle_error = lambda *_: log.info("association_refused")
         return int(self._server.server_address[1])
 

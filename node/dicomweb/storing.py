@@ -16,9 +16,10 @@ from starlette.responses import Response
 
 from adapters.deid.errors import Refused
 from adapters.deid.objects import Reader
-from adapters.images.intake import Reception, Seen, sop_of
+from adapters.images.intake import Reception, sop_of
 from adapters.images.quarantine import Incoming, TooLarge
 from adapters.images.reasons import CANNOT_UNDERSTAND, NO_RESOURCES, OTHER_STUDY, status_of
+from adapters.images.receiving import Seen
 from auth.clearinghouse import Clearinghouse
 from auth.policy import Policy
 from node.delivery import CACHE
