@@ -379,6 +379,8 @@ class _Member:
             public_url=url,
             drs_host=self.settings.drs_host,
             htsget=self._slices(),
+            dicomweb=url + dicomweb.PATH if "dicomweb" in self.profile.standards else None,
+            series=Holdings(self.engine, self.catalog).series,
         )
         gateways = {gateway.issuer: gateway.jwks_uri for gateway in self.settings.gateways}
         meeting = Meeting(

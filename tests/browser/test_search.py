@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import re
 import subprocess
@@ -81,6 +82,13 @@ def test_from_a_question_to_the_files(family: Family, visits: Visits, granted: N
     expect(access).to_contain_text("numbers only")
     request = access.get_by_role("link", name="Request access").get_attribute("href")
     assert request == f"{family.url('gsa-human')}/requests/new?dataset={family.dataset('gsa-human', 'controlled')}"
+    first = page.locator("table.people tbody tr").first
+    for service, count in (("htsget", 2), ("DICOMweb", 1)):
+        first.get_by_text(re.compile(rf"{service} \(\d+\)")).click()
+        links = first.locator("details[open] li").all_inner_texts()[-count:]
+        assert links[0].startswith((f"{family.url('gsa-human')}/ga4gh/htsget", f"{family.url('obia')}/dicom-web"))
+        suffix = "/metadata" if service == "DICOMweb" else ""
+        assert requests.get(links[0] + suffix, timeout=60).status_code == 200
     anonymous = take(page, "tsv", tmp_path)
     assert {row["dataset"] for row in rows(anonymous)} == {
         family.dataset("gsa-human", "open"),
@@ -110,9 +118,14 @@ def test_from_a_question_to_the_files(family: Family, visits: Visits, granted: N
     out = tmp_path / "data"
     fetched = download(family, manifest, out)
     assert fetched.returncode == 0, fetched.stderr
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == sorted(
+        row["path"] for row in listed
+    )
     for row in listed:
-        member = row["node"]
-        assert (out / row["path"]).read_bytes() == family.stored(member, row["name"]).read_bytes()
+        content = (out / row["path"]).read_bytes()
+        assert (hashlib.sha256(content).hexdigest(), str(len(content))) == (row["sha-256"], row["size"])
+        if row["node"] == "gsa-human":
+            assert content == family.stored("gsa-human", row["name"]).read_bytes()
     again = download(family, anonymous, tmp_path / "open", signed_in=False)
     assert again.returncode == 0, again.stderr
 

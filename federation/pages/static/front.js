@@ -16,11 +16,9 @@ const fetched = async url => {
     return null;
   }
   const text = await answer.text();
-  const parsed = new DOMParser().parseFromString(`<table><tbody><tr></tr></tbody></table>`, "text/html");
   if (answer.ok) return text;
-  const page = new DOMParser().parseFromString(text, "text/html");
-  parsed.body.textContent = page.querySelector("main")?.textContent.trim() || String(answer.status);
-  return parsed.body.innerHTML;
+  const said = new DOMParser().parseFromString(text, "text/html").querySelector("main");
+  return element("p", { class: "note warn" }, said?.textContent.trim() || String(answer.status)).outerHTML;
 };
 
 const fill = async place => {
