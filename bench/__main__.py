@@ -23,8 +23,10 @@ BENCHES = {
     "htsget": "tickets for slices, and their bytes",
     "passports": "a Passport of 200 visas, cold and cached, the decision, and the replay of an archive's requests",
     "dicomweb": "searches and retrieval of images beside Orthanc and DRS",
+    "stow": "images stored by DICOMweb beside Orthanc",
     "imaging": "de-identification of CT slices beside a plain copy and other tools",
     "beacon": "counts, yes and no, regions and pages over a million variants; ingest, size and growth",
+    "federation": "the gateway over its nodes, a hundred of them, and joins of people",
     "qc": "the check of reads beside fastp, seqkit, FastQC and pybloom-live",
 }
 FAILED, SKIPPED = 1, 3

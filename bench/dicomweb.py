@@ -53,7 +53,7 @@ def _small(seed: int) -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     archive = FOLDER / "archive"
     archive.mkdir(parents=True)
-    _write(archive, seed)
+    write_slices(archive, seed)
     engine = connect(database(FOLDER))
     upgrade(engine, "member")
     stores = open_stores({"archive": {"kind": "local", "root": str(archive)}})
@@ -62,7 +62,8 @@ def _small(seed: int) -> None:
     (FOLDER / "made").touch()
 
 
-def _write(archive: Path, seed: int) -> None:
+def write_slices(archive: Path, seed: int) -> None:
+    """The slices as files of a folder."""
     from pydicom import dcmread
     from pydicom.data import get_testdata_file
     from pydicom.uid import UID

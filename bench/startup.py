@@ -28,7 +28,7 @@ PORTS = range(20_000, 30_000, 10)
 def prepare(seed: int) -> None:  # noqa: ARG001 - the family is the same for every seed
     """Make the family, unless this software has made it before and its ports are still free."""
     made_by = FOLDER / "made-by"
-    if made_by.exists() and made_by.read_text() == _software() and _free(_port_base()):
+    if made_by.exists() and made_by.read_text() == _software() and _free(port_base()):
         return
     shutil.rmtree(FOLDER, ignore_errors=True)
     with locked(FOLDER):
@@ -53,7 +53,7 @@ def run(*, quick: bool, seed: int) -> list[Figure]:  # noqa: ARG001 - nothing is
 
 def _round() -> dict[str, tuple[float, float]]:
     """By process, seconds to ready and resident megabytes (10^6 bytes)."""
-    addresses = Addresses(_port_base())
+    addresses = Addresses(port_base())
     services = [
         Service(name, FOLDER / "config" / f"{name}.yaml", addresses.host, addresses.port(name)) for name in PROCESSES
     ]
@@ -82,7 +82,8 @@ def _software() -> str:
     return digest.hexdigest()
 
 
-def _port_base() -> int:
+def port_base() -> int:
+    """The first of the six ports of the family."""
     return int((FOLDER / "port").read_text())
 
 

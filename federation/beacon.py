@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import connexion
 
-from federation.beacon_answer import NodeAnswer, marked, read, returned_granularity, total
+from federation.beacon_answer import NodeAnswer, believed, marked, read, returned_granularity, total, without_doubles
 from federation.beacon_model import (
     API_VERSION,
     DATASET,
@@ -146,7 +146,10 @@ class NetworkBeacon:
 
     async def _answered(self, kind: EntryType, question: Question, entry_id: str | None) -> Answered:
         """At once, or node by node as the Accept header says (:mod:`federation.streaming`)."""
-        token, streamed = _token(), wanted(connexion.request.headers.get("accept"))
+        headers = connexion.request.headers
+        if self._settings.id in headers.get("via", "").replace(",", " ").split():
+            raise Failure(508, "this gateway is asked by itself, through a gateway that has it as a node")
+        token, streamed = _token(), wanted(headers.get("accept"))
         if streamed is None:
             return await self.answer(kind, question, token, entry_id), 200, WHOLE
         return await stream(streamed, lambda emit: self.answer(kind, question, token, entry_id, emit), self.error)
@@ -182,6 +185,11 @@ class NetworkBeacon:
 
         replies = {**silent, **await self._nodes.ask(asks, token, arrived)}
         answers = [read(m.id, replies[m.id], kind.collection) for m in self._settings.members if m.id in replies]
+        if kind is INDIVIDUAL and token is None:
+            answers = [
+                believed(answer, known[answer.node].people if answer.node in known else None) for answer in answers
+            ]
+        answers = without_doubles(answers)
         _check_answered(answers, set(asks), entry_id)
         return self._envelope(kind, question, answers)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from federation.beacon_model import EntryType
@@ -70,6 +70,30 @@ def read(node: str, reply: Reply, collection: bool) -> NodeAnswer:
         exact=collection or _object(body.get("info")).get("exact") is True,
         sets=tuple(sets) if granularity == "record" or collection else (),
     )
+
+
+def believed(answer: NodeAnswer, people: int | None) -> NodeAnswer:
+    """The answer without a number that is larger than the node's own of all its people: it counts for nothing then.
+
+    :param people: what the node said of itself, to who is nobody in particular, when it was last looked at.
+    """
+    if people is None or answer.number is None or answer.number <= people:
+        return answer
+    reply = replace(answer.reply, detail=f"tells {answer.number} of the {people} people that it has in all")
+    return replace(answer, reply=reply, number=None, exact=False)
+
+
+def without_doubles(answers: list[NodeAnswer]) -> list[NodeAnswer]:
+    """A second answer of the same Beacon is not one: its things would be counted twice (BEA-68)."""
+    seen: dict[str, str] = {}
+    kept = []
+    for answer in answers:
+        first = seen.setdefault(answer.beacon, answer.node) if answer.answered else answer.node
+        if first != answer.node:
+            reply = Reply(Status.INVALID, None, answer.reply.seconds, f"is the same Beacon as {first}")
+            answer = NodeAnswer(answer.node, reply)
+        kept.append(answer)
+    return kept
 
 
 def _wrong(body: Any, collection: bool) -> str:

@@ -14,11 +14,15 @@ from federation.settings import GatewaySettings
 
 @dataclass(frozen=True)
 class Capability:
-    """A member's Beacon: its filtering terms and resources as ``listed``, ``prefixes`` the CURIE prefixes in use."""
+    """A member's Beacon: its filtering terms and resources as ``listed``, ``prefixes`` the CURIE prefixes in use.
+
+    ``people`` is how many it says to have in all; None where it does not tell.
+    """
 
     entry_types: frozenset[str]
     listed: tuple[dict[str, Any], ...] = ()
     resources: tuple[dict[str, Any], ...] = ()
+    people: int | None = None
     terms: frozenset[str] = field(init=False)
     prefixes: frozenset[str] = field(init=False)
 
@@ -66,18 +70,20 @@ class Capabilities:
             if member.id in due and base is not None:
                 asks[f"{member.id} entry_types"] = Ask(f"{base}/entry_types")
                 asks[f"{member.id} filtering_terms"] = Ask(f"{base}/filtering_terms?skip=0&limit=0")
+                asks[f"{member.id} individuals"] = Ask(f"{base}/individuals?requestedGranularity=count&limit=1")
         replies = await self._fanout.ask(asks, self._settings.deadline_seconds)
         limits = self._settings.limits
         for node in due:
-            read = capability(replies[f"{node} entry_types"], replies[f"{node} filtering_terms"])
+            looks = (replies[f"{node} {of}"] for of in ("entry_types", "filtering_terms", "individuals"))
+            read = capability(*looks)
             if read is not None:
                 self._known[node] = read
             kept = limits.capabilities_seconds if read is not None else limits.open_seconds
             self._stale_at[node] = self._clock() + kept
 
 
-def capability(types: Reply, terms: Reply) -> Capability | None:
-    """Read the two answers (BEA-05, BEA-06); None if the entry types are not there to be read."""
+def capability(types: Reply, terms: Reply, people: Reply) -> Capability | None:
+    """Read the answers (BEA-05, BEA-06, BEA-10); None if the entry types are not there to be read."""
     if types.status is not Status.ANSWERED:
         return None
     found = _at(types.body, "response", "entryTypes")
@@ -87,6 +93,7 @@ def capability(types: Reply, terms: Reply) -> Capability | None:
         frozenset(map(str, found)),
         _named(_at(terms.body, "response", "filteringTerms")),
         _named(_at(terms.body, "response", "resources")),
+        number if isinstance(number := _at(people.body, "responseSummary", "numTotalResults"), int) else None,
     )
 
 

@@ -70,10 +70,14 @@ class Unacceptable(Exception):
 
 
 class Fanout:
-    """Asks nodes in parallel over one pool of connections. Made before the loop runs; the pool opens on first use."""
+    """Asks nodes in parallel over one pool of connections. Made before the loop runs; the pool opens on first use.
 
-    def __init__(self, limits: Limits) -> None:
+    :param name: tells nodes who asks (``Via``), so that gateways that have each other as nodes do not ask for ever.
+    """
+
+    def __init__(self, limits: Limits, name: str = "") -> None:
         self._limits = limits
+        self._via = {"Via": f"1.1 {name}"} if name else {}
         self._breaker = Breaker(limits.failures_to_open, limits.open_seconds)
         self._session: aiohttp.ClientSession | None = None
 
@@ -137,7 +141,7 @@ class Fanout:
         return Reply(status, None, time.monotonic() - started, detail)
 
     async def _exchange(self, request: Ask) -> Any:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", **request.headers}
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", **self._via, **request.headers}
         data = None
         if request.body is not None:
             data = orjson.dumps(request.body)

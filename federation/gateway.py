@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from flask import Flask
@@ -28,6 +28,9 @@ from federation.tokens import Assert, BrokerExchange, Tokens
 from web.contracts import Contract
 from web.errors import Shape
 
+if TYPE_CHECKING:
+    from federation.pages.visitor import Visitor
+
 Jwks = Callable[[], dict[str, Any]]
 
 
@@ -43,12 +46,12 @@ class Gateway:
         self.settings = settings
         self._jwks = jwks
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._fanout = Fanout(settings.limits)
+        self._fanout = Fanout(settings.limits, settings.id)
         tokens = None
         if settings.broker is not None:
             exchange = BrokerExchange(f"{settings.broker.issuer}/token", as_client, settings.deadline_seconds)
             tokens = Tokens(exchange, settings.limits.cached_tokens)
-        nodes = Nodes(settings, self._fanout, tokens)
+        self.nodes = nodes = Nodes(settings, self._fanout, tokens)
         self.capabilities = Capabilities(settings, self._fanout)
         self.directory = Directory(settings, self._fanout)
         self.registry = Registry(settings, self.directory)
@@ -84,12 +87,16 @@ class Gateway:
             await self.capabilities.refreshing.stop()
             await self._fanout.close()
 
-    def pages(self, app: Flask) -> None:
-        """Register the front page on the gateway's application of pages."""
+    def pages(self, app: Flask, visitor: Visitor | None = None) -> None:
+        """Register the front page on the gateway's application of pages.
+
+        :param visitor: who signed in, where people can.
+        """
         from federation.pages import FrontPage
         from federation.pages.questions import GatewayQuestions
 
-        FrontPage(GatewayQuestions(self.beacon, self.search, self.capabilities, self.loop)).register(app)
+        questions = GatewayQuestions(self.beacon, self.search, self.manifests, self.capabilities, self.loop)
+        FrontPage(questions, visitor).register(app)
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop in which this gateway runs.

@@ -6,7 +6,7 @@ nothing that could be compared with the next question.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,7 @@ class SideAnswer(_Answer):
     beside: list[Change] = Field(default=[], max_length=MOST_CONDITIONS)
     held: int | None = Field(default=None, ge=0)
     semi_join: bool = Field(default=False, alias="semiJoin")
+    key_check: str | None = Field(default=None, alias="keyCheck", max_length=32)
     records: list[Row] | None = None
 
     @model_validator(mode="after")
@@ -123,6 +124,11 @@ def read_side(body: Any, *, joined: bool, requested: str) -> SideAnswer:
     if not answer.suppressed and not joined and answer.exists is None:
         raise InvalidSide("exists: missing")
     return answer
+
+
+def same_key(sides: Iterable[SideAnswer]) -> bool:
+    """Whether all sides that have pseudonyms made them under one key: it may have been changed at one member first."""
+    return len({side.key_check for side in sides if not side.suppressed}) < 2
 
 
 def stricter(*granularities: Granularity) -> Granularity:

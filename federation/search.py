@@ -13,7 +13,7 @@ from federation.bearer import bearer
 from federation.capabilities import Capabilities
 from federation.directory import Directory
 from federation.fanout import Reply, Status
-from federation.join import InvalidSide, Outcome, SideAnswer, Sizes, combine, read_side
+from federation.join import InvalidSide, Outcome, SideAnswer, Sizes, combine, read_side, same_key
 from federation.nodes import Nodes
 from federation.plan import Part, Plan, make_plan
 from federation.pseudonyms import encode, fingerprint, new_nonce
@@ -24,6 +24,7 @@ from federation.tokens import Assert
 from web.errors import problem_shape
 
 DEFAULT_LIMIT = 10
+UNEQUAL_KEYS = "the linked members have different keys now; one may just have been changed"
 
 
 class Search:
@@ -103,7 +104,9 @@ class Search:
         if requested == "record":
             answer["access"] = _access(sides)
         if outcome.accessions is not None:
-            answer.update(await self._page(plan, outcome.accessions, sides, body, token, until))
+            page, fetched = await self._page(plan, outcome.accessions, sides, body, token, until)
+            answer.update(page)
+            _tell_missing(answer, fetched)
         return answer
 
     async def _sides(
@@ -138,6 +141,9 @@ class Search:
 
         asked = await self._ask("/federation/v1/side", bodies, token, until, arrived)
         replies, sides = _read(asked, plan, requested)
+        if not same_key(sides.values()):
+            unequal = {node: Reply(Status.INVALID, None, replies[node].seconds, UNEQUAL_KEYS) for node in sides}
+            return {**replies, **unequal}, {}, None
         if len(sides) < 2:
             return replies, sides, None
 
@@ -159,8 +165,8 @@ class Search:
         body: Mapping[str, Any],
         token: str | None,
         until: float,
-    ) -> dict[str, Any]:
-        """One page of the joined records, with what there is to fetch of each."""
+    ) -> tuple[dict[str, Any], Mapping[str, Reply]]:
+        """One page of the joined records, with what there is to fetch of each; and what nodes replied about that."""
         skip, limit = body.get("skip", 0), body.get("limit", DEFAULT_LIMIT)
         shown = accessions[skip * limit : (skip + 1) * limit]
         rows = {part.member: _rows(sides[part.member], shown, plan.joined) for part in plan.parts if part.all}
@@ -172,7 +178,7 @@ class Search:
         }
         replies = await self._ask("/federation/v1/side/records", bodies, token, until) if bodies else {}
         fetched = {node: _by_accession(reply) for node, reply in replies.items()}
-        return {
+        page = {
             "numRecords": len(accessions),
             "records": [
                 {
@@ -187,6 +193,7 @@ class Search:
                 for person in shown
             ],
         }
+        return page, replies
 
 
 def _read(replies: Mapping[str, Reply], plan: Plan, requested: str) -> tuple[dict[str, Reply], dict[str, SideAnswer]]:
@@ -210,6 +217,15 @@ def _node(part: Part, reply: Reply, sides: Mapping[str, SideAnswer]) -> dict[str
         side = sides[part.member]
         shown |= {"granularity": side.granularity, "suppressed": side.suppressed, "floor": side.floor.model_dump()}
     return shown
+
+
+def _tell_missing(answer: dict[str, Any], fetched: Mapping[str, Reply]) -> None:
+    """A node that did not say what there is to fetch is told by its status; its records stand there without it."""
+    for line in answer["nodes"]:
+        reply = fetched.get(line["id"])
+        if reply is not None and reply.status is not Status.ANSWERED:
+            answer["complete"] = False
+            line |= {"status": reply.status.value, "detail": f"of its records: {reply.detail}"}
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:

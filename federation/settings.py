@@ -105,6 +105,8 @@ class GatewaySettings(ProcessSettings):
             twice = sorted({item for item in value if value.count(item) > 1})
             if twice:
                 raise ValueError(f"members: {what} {twice[0]!r} appears twice; each must be unique")
+        if self.public_url in [member.url for member in self.members]:
+            raise ValueError("members: the gateway itself cannot be one of them")
         for link in self.links:
             for side in (link.left, link.right):
                 if side not in ids:

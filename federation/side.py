@@ -21,7 +21,7 @@ from federation.alike import TooManyConditions, told, without_one
 from federation.held import Held
 from federation.nonces import Nonces
 from federation.people import Clause, Meetings, Row, of_genotypes
-from federation.pseudonyms import InvalidNonce, blocks, decode, encode, fingerprint, pack, pseudonyms
+from federation.pseudonyms import InvalidNonce, blocks, decode, encode, fingerprint, key_check, pack, pseudonyms
 from web.errors import Failure
 
 ORDER: Mapping[str, int] = {"boolean": 0, "count": 1, "record": 2}
@@ -257,7 +257,12 @@ class Side:
         others = [meet(other) for other in conditions] if len(conditions) > 1 else []
         beside = [{"gained": packed(other - people), "lost": packed(people - other)} for other in others]
         allowed = body["partner"] in self.semi_join_to
-        about = {"apart": apart, "beside": beside, "semiJoin": allowed}
+        about = {
+            "apart": apart,
+            "beside": beside,
+            "semiJoin": allowed,
+            "keyCheck": encode(key_check(key, nonce, whole)),
+        }
         if allowed and not beside and len(people) > self.held.large:
             self.held.keep(nonce, blocks(key, nonce, whole, people), self.clock())
             return {**about, "held": len(people)}

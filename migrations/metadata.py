@@ -10,12 +10,12 @@ from migrations.schema import Kind
 def metadata(kind: Kind) -> list[MetaData]:
     """The metadata whose union is the schema of ``kind``."""
     import auth.keys
+    import auth.sessions
 
     if kind == "gateway":
-        return [auth.keys.Base.metadata]
+        return [auth.keys.Base.metadata, auth.sessions.Base.metadata]
     if kind == "broker":
         import auth.broker.tables
-        import auth.sessions
 
         return [auth.keys.Base.metadata, auth.sessions.Base.metadata, auth.broker.tables.Base.metadata]
     import adapters.catalog.models
@@ -24,7 +24,6 @@ def metadata(kind: Kind) -> list[MetaData]:
     import adapters.terms.tables
     import adapters.variants.tables
     import auth.budget
-    import auth.sessions
     import auth.tables
     import federation.tables
 

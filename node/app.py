@@ -61,18 +61,31 @@ def broker(settings: BrokerSettings, engine: Engine, now: Callable[[], int] = cl
 
 def gateway(settings: GatewaySettings, engine: Engine) -> Assembly:
     """The parts of a gateway; it holds a key ring of its own and nothing of the members."""
+    from auth.sessions import Sessions
+    from auth.sign_in import ClientSettings, SignIn
     from federation.assertions import signer
     from federation.failures import FAILURES
     from federation.gateway import Gateway
+    from federation.pages.visitor import SCOPE, KeptToken, Visitor
     from web.pages import create_pages
+    from web.sign_in import CALLBACK
 
     ring = key_ring(settings, engine)
     client = settings.broker.client_id if settings.broker else settings.public_url
     parts = Gateway(settings, signer(settings.public_url, ring), signer(client, ring), ring.public_jwks)
     pages = create_pages(
-        "gsanode", public_url=settings.public_url, title=settings.name, words={settings.name: settings.name_zh}
+        "gsanode",
+        public_url=settings.public_url,
+        title=settings.name,
+        words={settings.name: settings.name_zh},
+        sessions=Sessions(engine) if settings.broker else None,
     )
-    parts.pages(pages)
+    visitor = None
+    if settings.broker:
+        kept = KeptToken(seal(settings))
+        known = ClientSettings(settings.broker.issuer, client, settings.public_url + CALLBACK, scope=SCOPE)
+        visitor = Visitor(SignIn(known, ring, keep=kept.keep), kept)
+    parts.pages(pages, visitor)
     return Assembly(
         name="gateway",
         contracts=parts.contracts(),

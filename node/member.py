@@ -40,10 +40,10 @@ from auth.jwks import Jwks
 from auth.outbox import Folder, Smtp
 from auth.pages.datasets import DatasetCard
 from auth.pages.guard import Guard as SignedIn
-from auth.pages.sign_in import ClientSettings, SignIn
-from auth.pages.views import CALLBACK, AccessPages
+from auth.pages.views import AccessPages
 from auth.policy import DatasetRule, Policy
 from auth.sessions import Sessions
+from auth.sign_in import ClientSettings, SignIn
 from auth.signed import Signer
 from auth.status import StatusLists
 from auth.trust import Broker, Trust, TrustEntry, jku, own
@@ -89,6 +89,7 @@ from web.contracts import Contract
 from web.errors import Failure, Shape, Table, drs_shape
 from web.pages import create_pages
 from web.service_info import Organization, service_info
+from web.sign_in import CALLBACK
 
 DRS = "/ga4gh/drs/v1"
 BEACON = "/ga4gh/beacon/v2"
@@ -378,6 +379,8 @@ class _Member:
             public_url=url,
             drs_host=self.settings.drs_host,
             htsget=self._slices(),
+            dicomweb=url + dicomweb.PATH if "dicomweb" in self.profile.standards else None,
+            series=Holdings(self.engine, self.catalog).series,
         )
         gateways = {gateway.issuer: gateway.jwks_uri for gateway in self.settings.gateways}
         meeting = Meeting(

@@ -6,15 +6,14 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from adapters.catalog.engine import writing
-from adapters.catalog.models import Dataset, File, Individual
+from adapters.catalog.models import Dataset
 from adapters.deid.errors import Reason, Refused
-from adapters.deid.facts import UID, Facts
+from adapters.deid.facts import UID
 from adapters.deid.identity import Keyed
 from adapters.deid.meta import read_meta
 from adapters.deid.objects import Reader
@@ -22,44 +21,19 @@ from adapters.deid.rules import Profile
 from adapters.deid.source import Source
 from adapters.dicom.reading import header
 from adapters.images.quarantine import STORE, Quarantine, Taken
+from adapters.images.receiving import Received, Receiving, Seen
 from adapters.jobs.clock import now
-from adapters.jobs.ledger import note
-from adapters.jobs.states import STEPS, FileState, JobState, Kind
+from adapters.jobs.states import JobState
 from adapters.jobs.tables import Arrival, Job
-from adapters.registration.accessions import Accessions, last_number
+from adapters.registration.accessions import Accessions
 from adapters.registration.tables import RememberedPatient
 from adapters.registration.write import take_turn
 from adapters.store.local import LocalStore
 from adapters.store.source import ByteSource
 
-ALIVE: Final = (FileState.CHECKING, FileState.QUARANTINED, FileState.ARCHIVED)
-
 
 class NoCollection(Exception):
     """The collection is not registered, or was withdrawn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An original in quarantine, and what it says of itself."""
-
-    taken: Taken
-    facts: Facts
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What became of an object.
-
-    :ivar job: the job that it is part of.
-    :ivar again: it was received before; ``archived``: and has been archived since.
-    :ivar refused: why it was not received.
-    """
-
-    job: int = 0
-    again: bool = False
-    archived: bool = False
-    refused: Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +93,8 @@ class Reception:
             dataset = session.get(Dataset, self.dataset)
             if dataset is None or dataset.withdrawn_at is not None:
                 raise NoCollection(f"collection {self.dataset!r} is not registered")
-            return [self._receive(session, one) for one in seen]
+            receiving = Receiving(session, self, seen)
+            return [receiving.receive(one) for one in seen]
 
     def begin(self, jobs: Sequence[int]) -> None:
         """Let jobs begin now: no more objects of their studies are coming."""
@@ -132,7 +107,7 @@ class Reception:
     def drop(self, key: str) -> None:
         """Remove an original that is not received after all."""
         with Session(self.engine) as session:
-            self._drop(key, session)
+            self.drop_unheld(session, key)
 
     def know(self, individuals: Mapping[str, str]) -> None:
         """Remember the accessions of patients, by patient id.
@@ -149,95 +124,7 @@ class Reception:
                 if known is None:
                     session.add(RememberedPatient(dataset=self.dataset, patient=pseudonym, individual=accession))
 
-    def _receive(self, session: Session, seen: Seen) -> Received:
-        if not self.quarantine.path(seen.taken.key).exists():  # an equal one had its last state just then
-            return Received(refused=Refused(Reason.DAMAGED, "was removed while it came in; send it again"))
-        instance = self.keyed.uid(seen.facts["sop_instance"])
-        known = select(Arrival).where(Arrival.instance == instance, Arrival.state.in_(ALIVE)).limit(1)
-        before = session.scalar(known)
-        if before is not None and before.key == seen.taken.key:
-            if before.store != STORE:
-                self.quarantine.path(seen.taken.key).unlink(missing_ok=True)
-            return Received(before.job, again=True, archived=before.state == FileState.ARCHIVED)
-        if before is not None or session.scalar(select(File.id).where(File.instance == instance)):
-            self._drop(seen.taken.key, session)
-            message = "another object with this SOP Instance UID, but other bytes, was received before"
-            return Received(refused=Refused(Reason.DUPLICATE, message))
-        try:
-            individual = self._individual(session, seen.facts["patient"])
-        except Refused as refused:
-            self._drop(seen.taken.key, session)
-            return Received(refused=refused)
-        job = self._job(session, self.keyed.uid(seen.facts["study"]))
-        job.total_bytes += seen.taken.size
-        session.add(self._arrival(job, seen, instance, individual))
-        session.flush()
-        return Received(job.id)
-
-    def _job(self, session: Session, study: str) -> Job:
-        """The job of a study that nobody has begun; otherwise a new one."""
-        at = now(session)
-        fresh = select(Job).where(
-            Job.study == study,
-            Job.dataset == self.dataset,
-            Job.state == JobState.WAITING,
-            Job.step == STEPS[Kind.IMAGES][0],
-            Job.attempts == 0,
-            Job.started_at.is_(None),
-        )
-        job = session.scalar(fresh.order_by(Job.id).limit(1).with_for_update())
-        if job is None:
-            job = Job(
-                kind=Kind.IMAGES,
-                dataset=self.dataset,
-                study=study,
-                title=f"study {study}",
-                state=JobState.WAITING,
-                step=STEPS[Kind.IMAGES][0],
-                total_bytes=0,
-                not_before=at,
-                created_at=at,
-            )
-            session.add(job)
-            session.flush()
-            note(session, job.id, "received", f"from {self.by}")
-        job.not_before = at + self.settle
-        return job
-
-    def _arrival(self, job: Job, seen: Seen, instance: str, individual: str) -> Arrival:
-        declared: dict[str, Any] = {"individual": individual, "by": self.by}
-        return Arrival(
-            job=job.id,
-            dataset=self.dataset,
-            store=STORE,
-            key=seen.taken.key,
-            instance=instance,
-            size=seen.taken.size,
-            declared=declared,
-            state=FileState.CHECKING,
-            created_at=job.not_before - self.settle,
-            updated_at=job.not_before - self.settle,
-        )
-
-    def _individual(self, session: Session, patient: str) -> str:
-        pseudonym = self.keyed.patient(patient)
-        known = session.get(RememberedPatient, (self.dataset, pseudonym))
-        if known is not None:
-            person = session.get(Individual, known.individual)
-            if person is not None and person.withdrawn_at is not None:
-                raise Refused(Reason.WITHDRAWN, "its person has withdrawn from the archive")
-            return known.individual
-        if not self.numbering:
-            raise Refused(Reason.UNKNOWN_PATIENT, "its patient id is not in the mapping")
-        prefix = self.accessions.prefix("individual") or ""
-        columns = (Individual.accession, RememberedPatient.individual)
-        number = 1 + max(last_number(session, column, prefix) for column in columns)
-        accession = self.accessions.numbered("individual", number)
-        session.add(RememberedPatient(dataset=self.dataset, patient=pseudonym, individual=accession))
-        session.flush()
-        return accession
-
-    def _drop(self, key: str, session: Session) -> None:
+    def drop_unheld(self, session: Session, key: str) -> None:
         """Remove an original that is not taken in, unless it is somebody else's too."""
         held = select(Arrival.id).where(Arrival.store == STORE, Arrival.key == key).limit(1)
         if session.scalar(held) is None:

@@ -85,7 +85,7 @@ class Listener:
         pynetdicom._config.STORE_RECV_CHUNKED_DATASET = True
         pynetdicom._config.LOG_HANDLER_LEVEL = "none"
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # its lines repeat what senders say
-        tempfile.tempdir = str(quarantine.folder / INCOMING)
+        self._before, tempfile.tempdir = tempfile.tempdir, str(quarantine.folder / INCOMING)
         self._server: Any = None
 
     def start(self) -> int:
@@ -110,12 +110,15 @@ class Listener:
         address = (self._place.host, self._place.port)
         self._server = entity.start_server(address, block=False, evt_handlers=handlers, ssl_context=_later(self._place))
         self._server.verify_request = self._takes
+        # One after the other: in threads of their own, many would pass before the first of them is counted.
+        self._server.process_request = self._server.process_request_thread
         self._server.handle_error = lambda *_: log.info("association_refused")
         return int(self._server.server_address[1])
 
     def stop(self) -> None:
         """Stop; objects that are whole are received."""
         self._server.shutdown()
+        tempfile.tempdir = self._before
 
     def _takes(self, _request: object, address: tuple[Any, ...]) -> bool:
         """Whether a connection is looked at at all: those that ask for nothing count too, until their time is over."""

@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from adapters.deid.errors import Refused
 from adapters.deid.objects import Reader
-from adapters.images.intake import Reception, Seen
+from adapters.images.intake import Reception
 from adapters.images.parcels import BadEntry, Entry, Parcel
 from adapters.images.quarantine import TooLarge
+from adapters.images.receiving import Seen
 from adapters.jobs.states import FileState, JobState
 from adapters.jobs.tables import Arrival, Job
 

@@ -8,6 +8,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ STORE: Final = "quarantine"
 """What arrivals call this place; no store of a configuration has the name."""
 INCOMING, STAGED = "incoming", "staged"
 MAGIC_END: Final = 132
+TOGETHER: Final = 8  # files that are made durable at a time
 FORGOTTEN: Final = 24 * 3600.0
 """Seconds after which a file that nobody asked for again is left behind by somebody who was killed."""
 
@@ -74,7 +76,6 @@ class Incoming:
         """Give the object its place; durable with :meth:`Quarantine.settle`."""
         digest = self._digest.hexdigest()
         key = f"{self._dataset}/{digest[:2]}/{digest}"
-        os.fsync(self._descriptor)
         self._quarantine.admit(self._path, key)
         return Taken(key, self.size)
 
@@ -91,7 +92,8 @@ class Quarantine:
         self.folder = folder
         for part in (folder, folder / INCOMING, folder / STAGED):
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._unsettled: set[Path] = set()
+        self._unsettled: dict[Path, None] = {}
+        self._named: set[Path] = set()
 
     def take(self, dataset: str, content: Iterable[bytes], most: int) -> Taken:
         """Take an object whole or not at all.
@@ -109,15 +111,24 @@ class Quarantine:
     def admit(self, path: Path, key: str) -> None:
         """Move a file that is whole to its place; one of the same bytes that is there already is the same file."""
         target = self.path(key)
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not target.parent.is_dir():
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._named |= {target.parent.parent, self.folder}
         path.replace(target)
-        self._unsettled.update((target.parent, target.parent.parent, self.folder))
+        self._named.add(target.parent)
+        self._unsettled[target] = None
 
     def settle(self) -> None:
-        """Make the names of what was taken durable."""
-        for folder in self._unsettled:
+        """Make what was taken durable. Names come before: a journal that has the bytes has the names then, too."""
+        if len(self._unsettled) > 1:  # a journal takes many at once
+            with ThreadPoolExecutor(TOGETHER) as pool:
+                list(pool.map(_sync_if_there, self._unsettled))
+        else:
+            list(map(_sync_if_there, self._unsettled))
+        for folder in self._named:
             sync(folder)
         self._unsettled.clear()
+        self._named.clear()
 
     def path(self, key: str) -> Path:
         """The file of a key."""
@@ -153,9 +164,14 @@ class Quarantine:
         shutil.rmtree(self.staged(job), ignore_errors=True)
 
 
-def sync(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync_if_there(path: Path) -> None:
+    with suppress(FileNotFoundError):  # it was refused, or its equal has had its last state
+        sync(path)
+
+
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

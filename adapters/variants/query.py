@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from adapters.variants import hgvs
 from adapters.variants.assemblies import (
@@ -23,6 +24,7 @@ AMINOACID = re.compile(r"[A-Z*]\d{1,6}(?:_[A-Z*]\d{1,6})?[A-Za-z*=][A-Za-z0-9*=]
 REPLACING = frozenset({"SNP", "MNP", "INDEL"})
 LONGEST_PATTERN = 10_000
 LONGEST_VARIANT = 2**31 - 1
+SAME = 64  # questions of which it is remembered what they mean: each is looked at several times while it is answered
 
 
 class InvalidVariantQuery(ValueError):
@@ -94,6 +96,7 @@ class Criteria:
         return all(value is None for value in narrower)
 
 
+@lru_cache(SAME)
 def validate(query: VariantQuery) -> Criteria:
     """What a question means.
 

@@ -12,7 +12,7 @@ from auth import errors
 from auth.access_request import View
 from auth.caller import Caller
 from auth.pages.datasets import Datasets
-from auth.pages.sign_in import SignIn
+from auth.sign_in import SignIn
 
 STATUS = {errors.InvalidRequest: 400, errors.Conflict: 409, errors.Forbidden: 403}
 REFUSED = tuple(STATUS)

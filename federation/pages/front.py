@@ -1,101 +1,213 @@
-"""The front page as a Flask blueprint on the base template; it asks the gateway as anybody may."""
+"""The front page as a Flask blueprint on the base template: the search over the family."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import TimeoutError as TookTooLong
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+from urllib.parse import urlencode
 
-import orjson
 import yaml
-from flask import Blueprint, Flask, render_template, request
+from flask import Blueprint, Flask, Response, abort, jsonify, redirect, render_template, request, url_for
 
-from federation.pages.form import ASSEMBLIES, FIELDS, Condition, Unreadable, conditions, question
+from auth.openid import SignInFailed
+from federation.manifest_formats import FORMATS
+from federation.pages import variants
+from federation.pages.answers import Answers, Questions
+from federation.pages.facets import FACETS
+from federation.pages.form import Form, Unreadable, conditions, question
+from federation.pages.terms import SEX, Term, Vocabulary, value_name, vocabulary
+from federation.pages.visitor import SignInEnded, Visitor
+from federation.tokens import TokenRefused
 from web.errors import Failure
-from web.pages import add_place, add_words, say
+from web.pages import add_place, add_words, language, say
+from web.sign_in import SignInPages
 
 HERE = Path(__file__).parent
-LISTED_TERMS = 3000
-
-
-class Questions(Protocol):
-    """What the page asks of the gateway, from a thread of its own."""
-
-    def overview(self) -> Mapping[str, Any]:
-        """``nodes`` with their health, ``terms`` of all nodes, ``counts`` by node and entry type."""
-        ...
-
-    def answers(self, questions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any] | Failure]:
-        """The answer of each federated question, or why there is none; all are asked at once."""
-        ...
+EXAMPLES = (
+    ("Heart disease and a chest CT", (("term", "HP:0001626"), ("modality", "CT"), ("body", "CHEST"))),
+    ("Who carries 19-44908684-T-C?", (("variant", "19-44908684-T-C"),)),
+    ("MRI of people who do not have hypertension", (("without", "HP:0000822"), ("modality", "MR"))),
+)
+View = Callable[..., Any]
 
 
 class FrontPage:
-    """The page at ``/``."""
+    """The search page, its parts, and what they look up.
 
-    def __init__(self, questions: Questions) -> None:
+    :param visitor: who signed in; None where the gateway has no broker.
+    """
+
+    def __init__(self, questions: Questions, visitor: Visitor | None) -> None:
         self._questions = questions
+        self._visitor = visitor
+        self._answers = Answers(questions)
 
     def register(self, app: Flask) -> None:
-        """Add the page to the gateway's application."""
+        """Add the pages to the gateway's application."""
         pages = Blueprint(
             "family", __name__, template_folder="templates", static_folder="static", static_url_path="/static/family"
         )
-        pages.add_url_rule("/", "front", self.front)
+        pages.add_url_rule("/", "front", self._signed_in(self.front))
+        pages.add_url_rule("/parts/<name>", "part", self._signed_in(self.part))
+        pages.add_url_rule("/terms", "terms", self.terms)
+        pages.add_url_rule("/variant", "variant", self.variant)
+        if self._visitor is not None:
+            pages.add_url_rule("/manifest", "manifest", self._signed_in(self.manifest), methods=["POST"])
+            for path, name, method, view in SignInPages(self._visitor.sign_in, SignInFailed, "family.front").routes():
+                pages.add_url_rule(path, name, view, methods=[method])
+            caller = self._visitor.caller
+            app.context_processor(lambda: {"person": caller()})
         app.register_blueprint(pages)
         add_words(app, yaml.safe_load((HERE / "words.yaml").read_text(encoding="utf-8")))
         add_place(app, "Search", "family.front")
 
-    def front(self) -> tuple[str, int]:
-        """The members, the form, and the answer to what was filled in."""
-        values = {field: request.args.get(field, "").strip()[:300] for field in FIELDS}
-        values["assembly"] = values["assembly"] or ASSEMBLIES[0]
-        overview = self._questions.overview()
-        wrong, found, status = None, [], 200
+    def _signed_in(self, view: View) -> View:
+        """``view`` with the caller's token; who was signed in and is no more goes through the broker again."""
+
+        def asked(**parts: str) -> Any:
+            try:
+                return view(token=self._visitor.token() if self._visitor else None, **parts)
+            except (SignInEnded, TokenRefused) as ended:
+                if isinstance(ended, TokenRefused) and self._visitor and self._visitor.kept.is_young():
+                    abort(403, "The broker does not accept its own sign-in. Sign out and try again.")
+                if request.endpoint == "family.front":
+                    return redirect(url_for("family.sign_in", back=request.full_path.rstrip("?")))
+                abort(401, "The sign-in has ended. Reload the page.")
+
+        return asked
+
+    def front(self, token: str | None) -> Any:
+        """The form and the members, and the answer to what was filled in: at once, or in parts for a script."""
+        form, words = Form.of(request.args), vocabulary(self._questions.terms())
+        wrong, found = None, []
         try:
-            found = conditions(values, overview["terms"])
+            found = conditions(form, words)
         except Unreadable as error:
-            wrong, status = error, 400
-        result = self._result(found) if found else None
+            wrong = error
+        live = request.args.get("live") == "1"
+        shown = None if live or not found or wrong else self._answers.whole(found, words, _skip(), token)
+        nodes = self._questions.nodes()
         page = render_template(
             "federation/front.html",
-            values=values,
-            assemblies=ASSEMBLIES,
+            form=form,
             wrong=wrong,
-            result=result,
-            nodes=overview["nodes"],
-            names={node["id"]: node["name"] for node in overview["nodes"]},
-            counts=overview["counts"],
-            terms=[t for t in overview["terms"] if _of_people(t)][:LISTED_TERMS],
-            modalities=_values(overview["terms"], "modality"),
-            parts=_values(overview["terms"], "bodyPart"),
+            found=found,
+            shown=shown,
+            nodes=nodes,
+            counts=self._questions.counts(),
+            examples=[(say(text), _address(asked)) for text, asked in EXAMPLES],
+            **_common(form, words, nodes),
         )
-        return page, status
+        return page, 400 if wrong else 200
 
-    def _result(self, found: Sequence[Condition]) -> dict[str, Any]:
-        """The joined answer, and beside it the answer to each condition alone."""
-        whole = question(found)
-        alone = [{"all": [condition.clause], "granularity": "count"} for condition in found]
+    def part(self, token: str | None, name: str) -> Any:
+        """A part of the answer by itself, for the page's own script: no other site may spend budgets by links to it."""
+        if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+            abort(403, "This is a part of the search page; open the page itself.")
+        form, words = Form.of(request.args), vocabulary(self._questions.terms())
+        nodes = self._questions.nodes()
         try:
-            joined, *singles = self._questions.answers([whole, *alone])
-        except TookTooLong:
-            joined, singles = Failure(503, say("The members took too long to answer.")), []
-        return {
-            "joined": joined,
-            "failed": isinstance(joined, Failure),
-            "conditions": [
-                {"condition": condition, "answer": answer, "failed": isinstance(answer, Failure)}
-                for condition, answer in zip(found, singles, strict=False)
-            ],
-            "request": orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode(),
-        }
+            found = conditions(form, words)
+        except Unreadable as error:
+            abort(400, str(error))
+        template, shown = self._part(name, found, words, token)
+        return render_template(f"federation/parts/{template}.html", **shown, **_common(form, words, nodes))
+
+    def _part(
+        self, name: str, found: Sequence[Any], words: Vocabulary, token: str | None
+    ) -> tuple[str, dict[str, Any]]:
+        if name == "answer" and found:
+            return "answer", {"answer": self._answers.joined(found, _skip(), token)}
+        if name == "condition" and (number := _number("n", len(found))) is not None:
+            return "condition", {"row": self._answers.alone(found[number : number + 1], token)[0]}
+        if name in FACETS:
+            involved = [node for node in request.args.getlist("node") if node][:4]
+            exact = request.args.get("exact") == "1"
+            shown = self._answers.breakdown(name, found, words, involved, token, exact=exact)
+            return "breakdown", {"breakdown": shown}
+        abort(404)
+
+    def manifest(self, token: str | None) -> Any:
+        """The manifest of a search, as a file."""
+        form, words = Form.of(request.form), vocabulary(self._questions.terms())
+        format = request.form.get("format", "tsv")
+        if format not in FORMATS:
+            abort(400, f"format: allowed are {', '.join(FORMATS)}")
+        try:
+            asked = question(conditions(form, words))
+            made, content = self._questions.manifest({"question": asked, "format": format}, token)
+        except Unreadable as error:
+            abort(400, str(error))
+        except Failure as failure:
+            page = render_template("error.html", code=failure.status, name=say("No manifest"), message=failure.message)
+            return page, failure.status
+        headers = {"Content-Disposition": f'attachment; filename="{made.file}"', "Cache-Control": "no-store"}
+        return Response(content, content_type=made.media_type, headers=headers)
+
+    def terms(self) -> Any:
+        """Terms that fit what is typed so far."""
+        words = vocabulary(self._questions.terms())
+        found = words.suggest(request.args.get("q", "")[:100])
+        return jsonify([{"id": term.id, "label": _said(term), "broad": not term.nodes} for term in found])
+
+    def variant(self) -> Any:
+        """How the variant box understands what is typed."""
+        typed, assembly = request.args.get("text", "")[: variants.LONGEST], request.args.get("assembly", "")
+        try:
+            read = variants.read(typed, assembly or variants.ASSEMBLIES[0])
+        except variants.NotAVariant as error:
+            return jsonify({"ok": False, "said": str(error)})
+        return jsonify({"ok": True, "said": read.understood, "assembly": read.asked["assemblyId"]})
 
 
-def _of_people(term: Mapping[str, Any]) -> bool:
-    return "individual" in term.get("scopes", ()) and term.get("type") != "alphanumeric"
+def _common(form: Form, words: Vocabulary, nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the page and its parts both show."""
+    parameters = form.parameters()
+    live = [("live", "1")] if request.values.get("live") == "1" else []
+
+    def part(name: str, **more: Any) -> str:
+        given = [
+            (key, str(one)) for key, value in more.items() for one in (value if isinstance(value, list) else [value])
+        ]
+        return f"{url_for('family.part', name=name)}?{urlencode([*parameters, *given])}"
+
+    return {
+        "assemblies": variants.ASSEMBLIES,
+        "formats": FORMATS,
+        "facets": FACETS,
+        "names": {node["id"]: node["name"] for node in nodes},
+        "urls": {node["id"]: node["url"] for node in nodes},
+        "parameters": parameters,
+        "part": part,
+        "page": lambda skip: _address([*parameters, *([("skip", str(skip))] if skip else []), *live]),
+        "back": _address([*parameters, *live]) if parameters else url_for("family.front"),
+        "chips": lambda field: [(typed, _chip(typed, words)) for typed in form.many[field]],
+        "sexes": [(term.id, _said(term)) for term in words.terms if term.id in SEX],
+        "choices": {
+            name: [(value, value_name(name, value, language())) for value in sorted(words.fields.get(name, ()))]
+            for name in ("modality", "bodyPart", "manufacturer")
+        },
+    }
 
 
-def _values(terms: Sequence[Mapping[str, Any]], field: str) -> list[str]:
-    """Values of an alphanumeric term, as its nodes list them."""
-    return sorted({value for term in terms if term["id"] == field for value in term.get("values", ())})
+def _chip(typed: str, words: Vocabulary) -> str:
+    term = words.find(typed)
+    return typed if term is None else _said(term)
+
+
+def _said(term: Term) -> str:
+    return term.name(language())
+
+
+def _address(parameters: Sequence[tuple[str, str]]) -> str:
+    return f"{url_for('family.front')}?{urlencode(parameters)}"
+
+
+def _skip() -> int:
+    return _number("skip", 10_000) or 0
+
+
+def _number(name: str, below: int) -> int | None:
+    text = request.args.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 7 and int(text) < below else None

@@ -90,16 +90,13 @@ class Access:
         """Whether a term that no ontology has may be known to exist, given the people who have it: of those who have
         it in a data set, what is told is that data set's.
         """
-        exact = BitMap().union(*(of for d, of in members.items() if self._is_full(d)))
         limited = [d for d in members if not self._is_full(d)]
-        others, floor = BitMap().union(*(members[d] for d in limited)), self._strictest(limited)
+        floor = self._strictest(limited)
 
         def listed(people: People) -> bool:
-            if isinstance(people, Mapping):
-                seen = BitMap().union(*(people[d] for d in people if self._is_full(d)))
-                hidden = BitMap().union(*(people[d] for d in people if not self._is_full(d)))
-            else:
-                seen, hidden = people & exact, people & others
+            of = people if isinstance(people, Mapping) else {d: people & everyone for d, everyone in members.items()}
+            seen = BitMap().union(*(of[d] for d in of if self._is_full(d)))
+            hidden = BitMap().union(*(of[d] for d in of if not self._is_full(d)))
             return bool(seen) or (bool(hidden) and floor.apply(len(hidden)) is not None)
 
         return listed

@@ -159,6 +159,8 @@ class Search:
 
         :raises adapters.terms.errors.FilterError: as :meth:`adapters.terms.filters.Filters.scope`.
         """
+        if not question.filters:
+            return question
         filters = (replace(f, about=self._about(f, question, members, listed)) for f in question.filters)
         return replace(question, filters=tuple(filters))
 

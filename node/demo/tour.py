@@ -187,7 +187,19 @@ class Tour:
         first = records["records"][0]
         pair = " and ".join(one["accession"] for one in first["individuals"])
         self.exchange.say(f"with both grants: {records['numRecords']} records, the first of {first['person']}: {pair}")
+        self._manifest(tour["join"], records["numRecords"])
         self._hand_back()
+
+    def _manifest(self, clauses: list[dict[str, Any]], people: int) -> None:
+        url = f"{self.family['urls']['gateway']}/federation/v1/manifest"
+        body = {"question": {"all": clauses}, "format": "json"}
+        listed = self.exchange.ask("POST", url, bearer="RESEARCHER", body=body).json()
+        if listed["people"] != people or listed["leftOut"]:
+            raise StepFailed(f"the manifest is not of all {people} people: {listed['people']}, {listed['leftOut']}")
+        size, number = listed["totalSize"], len(listed["files"])
+        self.exchange.say(
+            f"their files: {number} in a manifest, {size:,} bytes; gsanode download --manifest fetches them"
+        )
 
     def _search(self, clauses: list[dict[str, Any]], granularity: str, bearer: str = "") -> dict[str, Any]:
         url = f"{self.family['urls']['gateway']}/federation/v1/search"

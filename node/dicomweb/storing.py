@@ -16,9 +16,10 @@ from starlette.responses import Response
 
 from adapters.deid.errors import Refused
 from adapters.deid.objects import Reader
-from adapters.images.intake import Reception, Seen, sop_of
+from adapters.images.intake import Reception, sop_of
 from adapters.images.quarantine import Incoming, TooLarge
 from adapters.images.reasons import CANNOT_UNDERSTAND, NO_RESOURCES, OTHER_STUDY, status_of
+from adapters.images.receiving import Seen
 from auth.clearinghouse import Clearinghouse
 from auth.policy import Policy
 from node.delivery import CACHE
@@ -29,6 +30,7 @@ from web.errors import Failure
 
 log = structlog.get_logger(__name__)
 
+ROOM_SECONDS: Final = 5.0
 GATHERED: Final = 1 << 20  # bytes of a body that are handed on at once
 COERCED: Final = 0xB000
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -65,6 +67,7 @@ class Storing:
         self._clearinghouse = clearinghouse
         self._object_bytes = object_bytes
         self._base = base
+        self._rooms: dict[str, tuple[float, int]] = {}
 
     async def answer(self, request: Request) -> Response:
         """Answer a request."""
@@ -74,7 +77,7 @@ class Storing:
         caller = await self._clearinghouse.bearer(request.headers.get("authorization"))
         held = await anyio.to_thread.run_sync(self._policy.held, caller, "submitter", int(time.time()))
         reception = self._receptions(_collection(held, request.query_params.get("collection")), str(caller.subject))
-        if await anyio.to_thread.run_sync(reception.room) <= 0:
+        if await self._room(reception) <= 0:
             raise Failure(503, "the quarantine of this collection is full: wait until its images have their answer")
         stored = _Stored()
         taking = _Taking(reception, stored, self._object_bytes, request.path_params.get("study"))
@@ -91,6 +94,14 @@ class Storing:
                 log.error("quarantine_full", collection=reception.dataset)
                 raise Failure(503, "there is no room for more images; the operator has been told") from error
             raise
+
+    async def _room(self, reception: Reception) -> int:
+        """Bytes that its quarantine still takes, as they were some seconds ago."""
+        asked, room = self._rooms.get(reception.dataset, (0.0, 0))
+        if time.monotonic() - asked > ROOM_SECONDS or room <= 0:
+            room = await anyio.to_thread.run_sync(reception.room)
+            self._rooms[reception.dataset] = (time.monotonic(), room)
+        return room
 
     def _answer(self, reception: Reception, stored: _Stored) -> Response:
         """Write down what came in, and say what became of each object."""

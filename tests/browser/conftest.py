@@ -39,8 +39,10 @@ def visits(chromium: Browser) -> Iterator[Visits]:
     """Makes people, each with cookies of their own; at the end nobody may have met a problem."""
     made: list[Visitor] = []
 
-    def visit(language: str = "en-GB", width: int = 1280, height: int = 800) -> Visitor:
-        context = chromium.new_context(locale=language, viewport={"width": width, "height": height})
+    def visit(language: str = "en-GB", width: int = 1280, height: int = 800, *, scripts: bool = True) -> Visitor:
+        context = chromium.new_context(
+            locale=language, viewport={"width": width, "height": height}, java_script_enabled=scripts
+        )
         made.append(Visitor(context))
         return made[-1]
 

@@ -24,27 +24,42 @@ def search(page: Page) -> None:
 
 
 def figure(page: Page) -> str:
-    """The joined answer, as it is shown."""
+    """The joined answer, once it and all that belongs to it has come."""
     expect(page.get_by_role("heading", name="People who meet all of it")).to_be_visible()
+    expect(page.locator("[data-part], [data-cells]")).to_have_count(0)
     return page.locator(".figure").inner_text()
+
+
+def choose(page: Page, label: str, typed: str, name: str) -> None:
+    """Type, and take the suggestion of that name."""
+    page.get_by_label(label).fill(typed)
+    page.get_by_role("option", name=name).first.click()
+    expect(page.get_by_role("button", name=f"Remove {name}")).to_be_visible()
 
 
 def test_a_phenotype_and_a_scan_are_counted_together(family: Family, visits: Visits) -> None:
     visitor = visits()
     page = visitor.page
     visitor.open(family.url("gateway"))
+    expect(page.locator("[data-part]")).to_have_count(0)
     visitor.look("front")
-    page.get_by_label("Phenotype, disease or sex").fill(COMMON)
-    page.get_by_label("Imaging").select_option("CT")
+    choose(page, "Phenotype, disease or origin", "cardiovascular", "Abnormality of the cardiovascular system")
+    page.get_by_label("Modality").select_option("CT")
     page.get_by_label("Body part").select_option("CHEST")
     search(page)
     joined = int(figure(page).replace(",", ""))
-    alone = [row.inner_text() for row in page.locator("table tbody tr").all()]
-    people = [int(re.findall(r"(\d+)\s+\d+ ms", row)[0]) for row in alone]
+    alone = [
+        row.inner_text() for row in page.locator("section", has_text="Each condition alone").get_by_role("row").all()
+    ]
+    people = [int(re.findall(r"(\d+)\s+\d+ ms", row)[0]) for row in alone[1:]]
+    assert len(people) == 2
     floor = family.facts.get("floor", {"minimum": 10, "round_to": 5})
     assert floor["minimum"] <= joined <= min(people)
     assert joined % floor["round_to"] == 0
     assert "Rounded down" in page.locator("#answer").inner_text()
+    by_sex = page.get_by_role("table", name="By sex").get_by_role("row")
+    counts = [int(text) for text in by_sex.locator(".num").all_inner_texts()]
+    assert all(floor["minimum"] <= count <= joined for count in counts)
     page.get_by_text("What each member did, and what left it").click()
     page.get_by_text("The same question for a program").click()
     visitor.look("front-joined")
@@ -54,33 +69,81 @@ def test_a_phenotype_and_a_scan_are_counted_together(family: Family, visits: Vis
     assert told["count"] == joined
 
 
+def test_without_scripts_the_page_answers_the_same(family: Family, visits: Visits) -> None:
+    asked = f"{family.url('gateway')}/?term={COMMON}&modality=CT&body=CHEST"
+    plain, quick = visits(scripts=False), visits()
+    plain.open(asked)
+    quick.open(f"{asked}&live=1")
+    assert plain.page.locator(".figure").inner_text() == figure(quick.page)
+    for page in (plain.page, quick.page):
+        assert page.get_by_role("table", name="By age at imaging").get_by_role("row").count() > 3
+    plain.page.get_by_role("button", name="Remove Abnormality of the cardiovascular system").click()
+    expect(plain.page.get_by_role("button", name=re.compile("^Remove"))).to_have_count(0)
+    expect(plain.page.get_by_label("Body part")).to_have_value("CHEST")
+    plain.look("front-plain")
+
+
+def test_terms_are_chosen_with_the_keyboard_alone(family: Family, visits: Visits) -> None:
+    visitor = visits()
+    page = visitor.page
+    visitor.open(family.url("gateway"))
+    field = page.get_by_label("Phenotype, disease or origin")
+    visitor.type_into(field, "hypertroph")
+    expect(page.get_by_role("listbox").get_by_role("option")).to_have_count(1)
+    expect(field).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("ArrowDown")
+    chosen = page.get_by_role("option", name="Hypertrophic cardiomyopathy")
+    expect(chosen).to_have_attribute("aria-selected", "true")
+    expect(field).to_have_attribute("aria-activedescendant", str(chosen.get_attribute("id")))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Remove Hypertrophic cardiomyopathy")).to_be_visible()
+    expect(field).to_have_value("")
+    page.keyboard.type("no such term")
+    expect(page.get_by_text("No term fits.")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(field).to_have_attribute("aria-expanded", "false")
+    field.fill("")
+    page.keyboard.press("Backspace")
+    expect(page.get_by_role("button", name=re.compile("^Remove"))).to_have_count(0)
+
+
 def test_a_number_too_small_to_tell_is_explained(family: Family, visits: Visits) -> None:
     visitor = visits()
     visitor.open(family.url("gateway"))
-    visitor.page.get_by_label("Phenotype, disease or sex").fill(RARE)
-    visitor.page.get_by_label("Imaging").select_option("CT")
+    visitor.page.get_by_label("Phenotype, disease or origin").fill(RARE)
+    visitor.page.get_by_label("Modality").select_option("CT")
     search(visitor.page)
     assert figure(visitor.page) == "fewer than 10"
     expect(visitor.page.get_by_text("Small numbers, and none at all, are not told")).to_be_visible()
     visitor.look("front-rare")
 
 
-def test_a_variant_is_asked_for_as_vcf_writes_it(family: Family, visits: Visits) -> None:
+def test_a_variant_is_understood_while_it_is_typed_and_needs_a_sign_in(family: Family, visits: Visits) -> None:
     visitor = visits()
+    page = visitor.page
     visitor.open(family.url("gateway"))
-    visitor.page.get_by_label("Variant").fill("chr19-44908684-T-C")
-    search(visitor.page)
-    assert figure(visitor.page)
-    expect(visitor.page.get_by_role("row", name="19-44908684-T-C (GRCh38)")).to_be_visible()
+    box = page.get_by_label("Variant, place or gene")
+    box.fill("rs429358")
+    expect(page.locator("#variant-said")).to_contain_text("is a name in dbSNP")
+    expect(box).to_have_attribute("aria-invalid", "true")
+    box.fill("NC_000019.9:g.45411941T>C")
+    expect(page.locator("#variant-said")).to_have_text("T → C at chromosome 19, 45,411,941 (GRCh37)")
+    expect(page.get_by_label("Assembly")).to_have_value("GRCh37")
+    page.get_by_label("Assembly").select_option("GRCh38")
+    box.fill("chr19-44908684-T-C")
+    expect(page.locator("#variant-said")).to_have_text("T → C at chromosome 19, 44,908,684 (GRCh38)")
+    search(page)
+    expect(page.get_by_text("answered here only to people who signed in")).to_be_visible()
+    expect(page.get_by_role("row", name="19-44908684-T-C (GRCh38)")).to_be_visible()
     visitor.look("front-variant")
 
 
 @pytest.mark.parametrize(
     ("label", "typed", "told"),
     [
-        ("Variant", "hello", "“hello” is not a variant. Write it as VCF does, such as 1-55051215-G-GA."),
-        ("Variant", "<script>alert(1)</script>", "“<script>alert(1)</script>” is not a variant."),
-        ("Phenotype, disease or sex", "no such thing", "No member uses the term “no such thing”."),
+        ("Variant, place or gene", "1-55051215-G-G", "Both alleles are G: nothing changes."),
+        ("Variant, place or gene", "<script>alert(1)</script>", "“<script>alert(1)</script>” is not understood."),
+        ("Phenotype, disease or origin", "no such thing", "No member uses the term “no such thing”."),
         ("And not", "nor this", "No member uses the term “nor this”."),
     ],
 )
@@ -106,7 +169,7 @@ def test_the_language_is_chosen_once_and_kept(family: Family, visits: Visits) ->
     page.get_by_role("link", name="中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     expect(page.get_by_role("heading", level=1)).to_have_text("一个问题，查遍所有归档库")
-    expect(page.get_by_label("表型、疾病或性别")).to_have_value(COMMON)
+    expect(page.get_by_role("button", name="移除心血管系统异常")).to_be_visible()
     visitor.look("zh-front")
     visitor.open(family.url("gateway"))
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")

@@ -142,6 +142,7 @@ class Broker:
         self.good: dict[str, tuple[str, ...]] = {}  # caller's token -> data set URLs granted
         self.made: dict[str, tuple[str, str]] = {}  # member's token -> (caller's token, audience)
         self.refused: set[str] = set()
+        self.agreed: dict[str, str] = {}  # audience -> a token that another institution's sign-in knows
         self.exchanges = 0
         self.lifetime = 300
         self.jwks_url = ""
@@ -167,6 +168,9 @@ class Broker:
             return JSONResponse({"error": "invalid_target"}, 400)
         if subject not in self.good:
             return JSONResponse({"error": "invalid_request"}, 400)
+        if audience in self.agreed:
+            token = self.agreed[audience]
+            return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": self.lifetime})
         made = secrets.token_urlsafe(16)
         self.made[made] = (subject, audience)
         return JSONResponse({"access_token": made, "token_type": "Bearer", "expires_in": self.lifetime})

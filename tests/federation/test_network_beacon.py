@@ -235,7 +235,8 @@ async def test_requests_reach_the_nodes_unchanged_and_with_their_own_token(tmp_p
         await ask(running, "/individuals?filters=HP:1,age:%3E5&skip=2&unknown=x", headers=auth)
         sent = query(filters=[{"id": "HP:1", "extra": [1]}], requestParameters={"g_variant": {"start": [5]}})
         await ask(running, "/individuals", sent, headers=auth)
-        (get, post) = seen
+        look, get, post = seen
+        assert look[1:] == ("requestedGranularity=count&limit=1", b"", None), "how many there are in all"
         assert get[:2] == ("GET", "filters=HP:1,age:%3E5&skip=2&unknown=x")
         assert (post[0], json.loads(post[2])) == ("POST", sent)
         made = {f"Bearer {token}" for token in running.broker.made}

@@ -53,12 +53,23 @@ def figure(text: str) -> str:
     return found[1]
 
 
+async def part(running: Family, name: str, **fields: str) -> str:
+    answer = await running.client.get(f"/parts/{name}", params=fields)
+    assert answer.status_code == 200, answer.text
+    return html.unescape(re.sub(r"\s+", " ", answer.text))
+
+
+def bars(text: str) -> dict[str, str]:
+    """Numbers of a plot by what its bars are called."""
+    rows = re.findall(r'<th scope="row">([^<]+)</th>.*?<td class="num">([^<]*)<', text)
+    return {label.strip(): number.strip() for label, number in rows}
+
+
 async def test_members_are_shown_and_nothing_is_asked_yet(running: Family) -> None:
     text = await page(running)
     assert "GSA-HUMAN" in text
-    assert "figure" not in text
-    assert '<option value="HP:1">' in text
-    assert "<option>MR</option>" in text
+    assert 'class="figure"' not in text
+    assert '<option value="MR">MRI</option>' in text
 
 
 async def test_a_joined_number_above_the_floor_with_each_condition(running: Family) -> None:
@@ -66,8 +77,18 @@ async def test_a_joined_number_above_the_floor_with_each_condition(running: Fami
     assert figure(text) == "45", "47 shared, rounded down to 45"
     assert "Rounded down to a multiple of 5" in text
     assert '<th scope="row">HP:1</th>' in text
-    assert '<th scope="row">MR · BRAIN</th>' in text
+    assert '<th scope="row">MRI · Brain</th>' in text
     assert "16-byte pseudonyms" in text
+
+
+async def test_several_terms_must_all_hold(running: Family) -> None:
+    both = await running.client.get("/", params=[("term", "HP:1"), ("term", "HP:2"), ("modality", "MR")])
+    assert figure(html.unescape(both.text)) == "20", "23 of the 47 have both, rounded down"
+    fewer = await running.client.get(
+        "/", params=[("term", "HP:1"), ("term", "HP:2"), ("drop", "term:HP:2"), ("modality", "MR")]
+    )
+    assert figure(html.unescape(fewer.text)) == "45", "one taken away again, without any script"
+    assert 'value="HP:2"' not in fewer.text
 
 
 async def test_suppression_is_explained(running: Family) -> None:
@@ -88,16 +109,62 @@ async def test_a_variant_is_asked_0_based_and_told_as_yes(running: Family) -> No
     assert '"start": [ 55051214 ]' in text
     assert "1-55051215-G-GA (GRCh37)" in text
     assert "not how many" in text
+    assert "not broken down into groups" in text, "each number would cost"
+
+
+async def test_the_parts_of_a_live_page_say_what_the_whole_page_says(running: Family) -> None:
+    asked = {"term": "HP:1", "modality": "MR"}
+    live, whole = await page(running, **asked, live="1"), await page(running, **asked)
+    assert 'class="figure"' not in live
+    places = re.findall(r'data-(?:part|cells)="([^"]+)"', live)
+    assert [place.partition("?")[0] for place in places] == ["/parts/answer", "/parts/condition", "/parts/condition"]
+    parts = [html.unescape((await running.client.get(place)).text) for place in places]
+    assert figure(parts[0]) == figure(whole) == "45"
+    assert [re.findall(r'class="num" data-label="People">(\d+)', one) for one in parts[1:]] == [["60"], ["45"]]
+
+
+async def test_groups_are_counted_with_the_floor_of_each(running: Family) -> None:
+    text = await part(running, "modality", term="HP:1")
+    assert bars(text) == {"CT": "45", "MRI": "45"}
+    rare = await part(running, "modality", term="HP:9")
+    assert "Every group is too small to be told." in rare
+
+
+async def test_parts_are_for_the_page_itself(running: Family) -> None:
+    answer = await running.client.get("/parts/sex?term=HP:1", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+    assert (await running.client.get("/parts/nothing?term=HP:1")).status_code == 404
+    assert (await running.client.get("/parts/condition?term=HP:1&n=7")).status_code == 404
+
+
+async def test_terms_are_suggested_by_what_is_typed(running: Family) -> None:
+    found = (await running.client.get("/terms", params={"q": "hp"})).json()
+    assert [term["id"] for term in found][:3] == ["HP:1", "HP:2", "HP:9"]
+    broad = (await running.client.get("/terms", params={"q": "heart mor", "lang": "en"})).json()
+    assert broad == [{"id": "HP:0001627", "label": "Abnormal heart morphology", "broad": True}]
+    chinese = (await running.client.get("/terms", params={"q": "心脏形态", "lang": "zh"})).json()
+    assert [term["label"] for term in chinese] == ["心脏形态异常"]
+
+
+async def test_the_variant_box_says_how_it_understands(running: Family) -> None:
+    read = (await running.client.get("/variant", params={"text": "chr1:55,051,215 G>GA"})).json()
+    assert read == {"ok": True, "said": "G → GA at chromosome 1, 55,051,215 (GRCh38)", "assembly": "GRCh38"}
+    wrong = (await running.client.get("/variant", params={"text": "rs123"})).json()
+    assert wrong["ok"] is False
+    assert "dbSNP" in wrong["said"]
 
 
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
         ({"term": "no such thing"}, "No member uses the term “no such thing”"),
-        ({"variant": "rs123"}, "“rs123” is not a variant"),
-        ({"variant": "99-1-A-C"}, "is not a variant"),
+        ({"variant": "rs123"}, "“rs123” is a name in dbSNP"),
+        ({"variant": "99-1-A-C"}, "There is no chromosome “99”"),
         ({"variant": "1-5-A-C", "assembly": "hg17"}, "Choose GRCh38 or GRCh37"),
         ({"term": "<script>alert(1)</script>"}, "<script>alert(1)</script>”"),
+        ({"from": "ten"}, "An age is a whole number of years from 0 to 120, not “ten”"),
+        ({"from": "40", "to": "40"}, "The age “to” must be above"),
+        ({"sex": "other"}, "Choose one of the list"),
     ],
 )
 async def test_what_cannot_be_read_is_said_beside_the_form(running: Family, fields: dict[str, Any], says: str) -> None:
@@ -105,8 +172,18 @@ async def test_what_cannot_be_read_is_said_beside_the_form(running: Family, fiel
 
 
 async def test_typed_text_is_escaped(running: Family) -> None:
-    answer = await running.client.get("/", params={"term": '"><script>alert(1)</script>'})
-    assert "<script>alert(1)" not in answer.text
+    for field in ("term", "without", "variant", "from", "modality", "skip"):
+        answer = await running.client.get("/", params={field: '"><script>alert(1)</script>'})
+        assert "<script>alert(1)" not in answer.text
+
+
+async def test_the_page_loads_nothing_from_elsewhere_and_runs_no_script_of_its_own(running: Family) -> None:
+    answer = await running.client.get("/", params={"term": "HP:1"})
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert re.findall(r"<script(?![^>]*src=)|\son\w+=|\sstyle=", answer.text) == []
+    assert re.findall(r'(?:src|href)="(?:https?:)?//(?!127\.0\.0\.1)', answer.text) == []
 
 
 async def test_an_unknown_id_is_answered_with_the_members_words(running: Family) -> None:
@@ -116,7 +193,7 @@ async def test_an_unknown_id_is_answered_with_the_members_words(running: Family)
 async def test_the_page_speaks_chinese(running: Family) -> None:
     text = await page(running, lang="zh", term="HP:9", modality="MR")
     assert figure(text) == "少于 10"
-    for english in ("Phenotype", "Search<", "People", "Members", "answered<"):
+    for english in ("Phenotype", "Search<", "People", "Members", "answered<", "Imaging", "Sign in"):
         assert english not in text, english
     bad = await page(running, 400, lang="zh", variant="rs123")
-    assert "“rs123”不是变异" in bad
+    assert "“rs123”是 dbSNP 的编号" in bad

@@ -69,7 +69,7 @@ async def test_a_side_of_pseudonyms_and_nothing_else(running: Family) -> None:
     assert answer.status_code == 200, answer.text
     told = answer.json()
     assert len(unpack(told["pseudonyms"])) == 30
-    about = {"granularity", "exact", "suppressed", "floor", "datasets", "apart", "beside", "semiJoin"}
+    about = {"granularity", "exact", "suppressed", "floor", "datasets", "apart", "beside", "semiJoin", "keyCheck"}
     assert set(told) == {*about, "pseudonyms"}
     assert told["beside"] == [], "with its only condition a side is left out as a whole"
     assert told["floor"] == {"minimum": 20, "round_to": 10}

@@ -46,8 +46,11 @@ async def member(made: Cohort, folder: Path, settings: dict[str, Any]) -> AsyncI
     engine.dispose()
 
 
-async def unlimited(asking: Asking) -> dict[str, float]:
-    """Power of who asks about every allele under ever new identities; empty if nothing is told."""
+async def unlimited(asking: Asking, *, nested: bool = True) -> dict[str, float]:
+    """Power of who asks about every allele under ever new identities; empty if nothing is told.
+
+    :param nested: neighbours are linked as in a made cohort, which an attack makes use of.
+    """
     made = asking.cohort
     least = anonymous_minimum(made.alleles, made.people, DEFAULT)
     alleles = list(range(made.alleles))
@@ -55,18 +58,20 @@ async def unlimited(asking: Asking) -> dict[str, float]:
     if least is None:
         assert not any(told)
         return {}
-    return by_all(made, told, Floor(least, 1))
+    return by_all(made, told, Floor(least, 1), nested=nested)
 
 
-def by_all(made: Cohort, told: list[bool], floor: Floor) -> dict[str, float]:
+def by_all(made: Cohort, told: list[bool], floor: Floor, *, nested: bool = True) -> dict[str, float]:
     """Power of each attack that reads yes and no about all alleles."""
     alleles = list(range(made.alleles))
-    neighbours = int((made.starts // 10_000 == made.starts[0] // 10_000).sum())
-    return {
+    found = {
         "Shringarpure-Bustamante": attacks.power(*attacks.shringarpure_bustamante(made, alleles, told, floor)),
         "likelihood ratio": attacks.power(*attacks.likelihood_ratio(made, alleles, told, floor)),
-        "with linkage": attacks.power(*attacks.inferred(made, alleles, told, floor, neighbours)),
     }
+    if not nested:
+        return found
+    neighbours = int((made.starts // 10_000 == made.starts[0] // 10_000).sum())
+    return found | {"with linkage": attacks.power(*attacks.inferred(made, alleles, told, floor, neighbours))}
 
 
 async def by_budget(

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.node.family import PUBLIC_URL
+from auth.budget import Budgets
+from tests.node.family import BROKER, PUBLIC_URL
 from tests.prove.beacon import holdings
 from tests.prove.beacon.asking import prove
+from tests.prove.beacon.budgets import Accounts
 from tests.prove.beacon.files import Holdings
 from tests.prove.beacon.oracle import Oracle
 from tests.prove.beacon.questions import Questions
@@ -28,11 +30,22 @@ async def _prove(engine: Engine, folder: Path, seed: int, number: int, callers: 
     register(engine, root)
     files = Holdings(root)
     async with running(application(engine), PUBLIC_URL) as client:
-        outcomes = await prove(client, Oracle(files), Questions(files, seed, callers), number)
+        oracle = Oracle(files)
+        outcomes = await prove(client, oracle, Questions(files, seed, callers), number)
     print(dict(sorted(outcomes.items())))
     assert outcomes["hit"] > number / 3, "most questions must find something"
     assert outcomes["refused"] < number / 3
     assert number / 50 < outcomes["exhausted"] < number / 4
+    _compare(Budgets(engine), oracle.accounts)
+
+
+def _compare(budgets: Budgets, accounts: Accounts) -> None:
+    """To the last share of a budget, everybody has paid what the oracle reckons."""
+    for holder, dataset in accounts.holders():
+        kind, _, name = holder.partition(" ")
+        named = {"person": f"{BROKER}\n{name}", "organisation": name or f"unaffiliated\n{BROKER}"}[kind]
+        assert budgets.spent(dataset, f"{kind} {named}") == pytest.approx(accounts.spent(dataset, holder), abs=1e-6)
+    assert len({holder for holder, _ in accounts.holders()}) > 5
 
 
 @pytest.mark.asyncio

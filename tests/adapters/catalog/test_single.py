@@ -81,6 +81,8 @@ async def test_release_follows_the_calendar_of_each_question(sqlite_engine: Engi
     assert await files.file(later) is None
     today += dt.timedelta(days=1)
     assert await files.file(later) is not None
+    today -= dt.timedelta(days=1)  # a clock that was put right
+    assert await files.file(later) is None
 
 
 async def test_a_file_is_read_once_until_something_is_committed(

@@ -156,7 +156,11 @@ class Archive:
         """Keys of the originals in quarantine."""
         folder = self.folder / "quarantine"
         found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-        return sorted(key for key in found if not key.startswith(("staged/",)))
+        return sorted(key for key in found if not key.startswith("staged/") and not key.endswith(".known"))
+
+    def known(self) -> list[Path]:
+        """What is kept of studies beside originals that wait."""
+        return list((self.folder / "quarantine").rglob("*.known"))
 
 
 @contextmanager

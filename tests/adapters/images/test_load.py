@@ -81,7 +81,7 @@ def test_a_dicomdir_names_the_files(archive: Archive, tmp_path: Path) -> None:
     for path in study(tmp_path / "made", 3):
         disc.add(path)
     disc.write(archive.incoming / "disc")
-    disc._tempdir.cleanup()  # it would be cleaned up by chance, with a warning
+    disc._stage["t"].cleanup()  # it would be cleaned up by chance, with a warning
     image(archive.incoming / "disc" / "stray.dcm", study=9)  # which the DICOMDIR does not name
     code, outcome = archive.load(archive.incoming / "disc" / "DICOMDIR")
     assert (code, outcome["states"]) == (0, {"Archived": 3}), outcome

@@ -106,6 +106,7 @@ def test_rejected_it_leaves_quarantine_and_is_never_archived(archive: Archive) -
     reviews.reject(waiting.id, MINE, "rita")
     assert archive.command("jobs", "run")[0] == 0
     assert (archive.states(), archive.originals(), archive.archived()) == (["Rejected"], [], [])
+    assert archive.known() == []
     with pytest.raises(NotWaiting):
         reviews.accept(waiting.id, MINE, [], "rita")
 
@@ -161,4 +162,4 @@ def test_what_its_study_is_known_by_is_remembered_until_the_decision(archive: Ar
     assert archive.states() == ["Archived", "Archived"]
     for path in archive.store.rglob("*.dcm"):
         assert b"Quendolin" not in path.read_bytes()
-    assert archive.originals() == []
+    assert (archive.originals(), archive.known()) == ([], [])

@@ -16,13 +16,14 @@ from auth.broker.settings import BrokerSettings
 from auth.dac import Dac, register_committee
 from auth.keys import KeyRing
 from auth.pages.datasets import DatasetCard
-from auth.pages.sign_in import ClientSettings, SignIn
-from auth.pages.views import CALLBACK, AccessPages
+from auth.pages.views import AccessPages
 from auth.policy import REGISTERED_ACCESS, DatasetRule
 from auth.sessions import Sessions
+from auth.sign_in import ClientSettings, SignIn
 from tests.auth.broker.running import CHEAP, PASSWORD, Clock, broker_serving, serving, tables
 from tests.support import free_port
 from web.pages import create_pages
+from web.sign_in import CALLBACK
 
 CARDS = {
     card.accession: card

@@ -204,7 +204,7 @@ def test_session_ends_with_time_and_with_sign_out(site: Site, ming: Visitor) -> 
 def test_broker_down_is_said_calmly(tmp_path: Path) -> None:
     from auth.keys import KeyRing
     from auth.openid import SignInFailed
-    from auth.pages.sign_in import ClientSettings, SignIn
+    from auth.sign_in import ClientSettings, SignIn
     from tests.support import free_port
 
     sign_in = SignIn(ClientSettings(f"http://127.0.0.1:{free_port()}", "m", "http://x/cb"), KeyRing(None))  # type: ignore[arg-type]

@@ -32,6 +32,14 @@ class Accounts:
         self._paid: dict[tuple[Hashable, ...], dict[Hashable, float]] = defaultdict(dict)
         self._spent: Counter[tuple[str, str]] = Counter()
 
+    def spent(self, dataset: str, holder: str) -> float:
+        """What a holder (``person NAME``, ``organisation NAME``, of which the unaffiliated have none) has spent."""
+        return self._spent[holder, dataset]
+
+    def holders(self) -> list[tuple[str, str]]:
+        """(holder, data set) of everybody who asked."""
+        return sorted(self._spent)
+
     def pay(self, caller: Caller, asked: Sequence[Asks]) -> set[str]:
         """Charge all or nothing; the data sets for which a budget does not suffice."""
         spent, short = self._spent.copy(), set()

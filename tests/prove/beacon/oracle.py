@@ -115,8 +115,9 @@ class Answer(Conditions):
             expected = self._individuals(found, granularity)
         given = [f for f in self.asked.filters if f not in [known for known, _ in self.filters]]  # of data sets
         expected.exact, expected.sign_in = self.exact, tuple(sorted(self.sight.closed))
-        if self.coarse != self.filters:
-            expected.coarse = [_text(f) for f in (*given, *(f for f, _ in self.coarse))]
+        texts = [[_text(f) for f, _ in filters] for filters in (self.filters, self.coarse)]
+        if texts[0] != texts[1]:
+            expected.coarse = [_text(f) for f in given] + texts[1]
         return expected
 
     # What is told

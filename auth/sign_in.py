@@ -1,13 +1,14 @@
-"""A member as an OpenID client of the broker: code flow with PKCE, ``state``, ``nonce`` and ``iss`` checked.
+"""A process as an OpenID client of the broker: code flow with PKCE, ``state``, ``nonce`` and ``iss`` checked.
 
-The tokens are dropped once the id_token has said who came: the pages need no more than that.
+Once the id_token has said who came the tokens are dropped: the pages of members need no more than that. Who needs them
+says how they are kept.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,27 +24,34 @@ MOST_ATTEMPTS = 5  # of one browser at a time, for several tabs
 
 @dataclass(frozen=True)
 class ClientSettings:
-    """This member at its broker. ``callback`` is registered there; ``session`` in seconds."""
+    """This process at its broker. ``callback`` is registered there; ``session`` in seconds."""
 
     issuer: str
     client_id: str
     callback: str
     session: int = 8 * 3600
+    scope: str = SCOPE
 
 
 class SignIn:
     """Keeps who is signed in, and which attempts are under way, in the browser's session.
 
-    :param keys: the member's own, with which it proves itself (private_key_jwt).
+    :param keys: the process's own, with which it proves itself (private_key_jwt).
     :param clock: epoch seconds.
+    :param keep: what is kept of a token answer in the session.
     """
 
     def __init__(
-        self, settings: ClientSettings, keys: KeyRing, clock: Callable[[], int] = lambda: int(time.time())
+        self,
+        settings: ClientSettings,
+        keys: KeyRing,
+        clock: Callable[[], int] = lambda: int(time.time()),
+        keep: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {},
     ) -> None:
         self._settings = settings
         self._keys = keys
         self._clock = clock
+        self._keep = keep
         self._provider = Provider(settings.issuer, timeout=10.0)
 
     def caller(self, session: MutableMapping[str, Any]) -> Caller:
@@ -60,7 +68,7 @@ class SignIn:
         :raises SignInFailed: the broker does not answer.
         """
         attempt = Attempt.begin()
-        parameters = attempt.parameters(self._settings.client_id, self._settings.callback, SCOPE)
+        parameters = attempt.parameters(self._settings.client_id, self._settings.callback, self._settings.scope)
         url = self._provider.authorization_url({**parameters, "ui_locales": language})
         under_way = [*session.get("attempts", []), {**asdict(attempt), "back": back}]
         session["attempts"] = under_way[-MOST_ATTEMPTS:]
@@ -81,11 +89,12 @@ class SignIn:
             "client_assertion_type": ASSERTION,
             "client_assertion": self._assertion(),
         }
-        claims = self._provider.identity(self._provider.token(fields), self._settings.client_id, attempt.nonce)
+        given = self._provider.token(fields)
+        claims = self._provider.identity(given, self._settings.client_id, attempt.nonce)
         name = claims.get("name")
         until = self._clock() + self._settings.session
         person = {"sub": claims["sub"], "name": name if isinstance(name, str) else claims["sub"], "until": until}
-        return person, back
+        return {**person, **self._keep(given)}, back
 
     def _take(self, session: MutableMapping[str, Any], state: str) -> tuple[Attempt, str]:
         """The attempt that an answer belongs to; it is good once."""

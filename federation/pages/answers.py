@@ -1,0 +1,186 @@
+"""What the page shows of the gateway's answers: the people who meet all, each condition alone, groups of people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import TimeoutError as TookTooLong
+from typing import Any, Protocol
+
+import orjson
+
+from federation.manifest_formats import Format
+from federation.pages.facets import FACETS, groups
+from federation.pages.form import Condition, question
+from federation.pages.terms import Vocabulary
+from web.errors import Failure
+from web.pages import language, say
+
+SHOWN = 10  # people on a page
+KEPT = 300.0  # seconds
+Answer = Mapping[str, Any]
+
+
+class Questions(Protocol):
+    """What the page asks of the gateway, from a thread of its own."""
+
+    def terms(self) -> Sequence[Mapping[str, Any]]:
+        """Filtering terms of all nodes, each once."""
+        ...
+
+    def nodes(self) -> Sequence[Mapping[str, Any]]:
+        """The nodes with their health."""
+        ...
+
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """How many there are, by entry type and node."""
+        ...
+
+    def answers(self, questions: Sequence[Mapping[str, Any]], token: str | None) -> Sequence[Answer | Failure]:
+        """The answer of each federated question, or why there is none; all are asked at once."""
+        ...
+
+    def manifest(self, body: Mapping[str, Any], token: str | None) -> tuple[Format, bytes]:
+        """The manifest of ``body`` (``specs/federation.yaml``)."""
+        ...
+
+
+class Answers:
+    """Asks, and arranges what was answered for the templates."""
+
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
+        self._kept: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
+
+    def whole(self, found: Sequence[Condition], words: Vocabulary, skip: int, token: str | None) -> dict[str, Any]:
+        """Everything at once, for browsers without scripts."""
+        asked = [_asked(found, skip), *map(_single, found)]
+        joined, *singles = self._ask(asked, token)
+        shown = {"answer": _joined(found, skip, joined, signed_in=token is not None), "rows": _rows(found, singles)}
+        if isinstance(joined, Failure):
+            return {**shown, "breakdowns": []}
+        involved, exact = [node["id"] for node in joined["nodes"]], bool(joined.get("exact"))
+        parts = [self.breakdown(facet, found, words, involved, token, exact=exact) for facet in FACETS]
+        return {**shown, "breakdowns": parts}
+
+    def joined(self, found: Sequence[Condition], skip: int, token: str | None) -> dict[str, Any]:
+        """The people who meet all conditions."""
+        return _joined(found, skip, self._ask([_asked(found, skip)], token)[0], signed_in=token is not None)
+
+    def alone(self, found: Sequence[Condition], token: str | None) -> list[dict[str, Any]]:
+        """Each condition by itself."""
+        return _rows(found, self._ask([_single(condition) for condition in found], token))
+
+    def breakdown(
+        self,
+        facet: str,
+        found: Sequence[Condition],
+        words: Vocabulary,
+        involved: Sequence[str],
+        token: str | None,
+        *,
+        exact: bool,
+    ) -> dict[str, Any]:
+        """The same people by group. Not asked where each number would be paid for from a budget of information.
+
+        :param exact: the caller sees every record of the answer, and pays for nothing.
+
+        Of everybody it is what anybody is told, kept for some minutes.
+        """
+        if any(condition.genotypes for condition in found) and not exact:
+            return {"facet": facet, "bars": [], "paid": True}
+        if found:
+            return self._broken_down(facet, found, words, involved, token)
+        key, now = (facet, language()), time.monotonic()
+        kept = self._kept.get(key)
+        if kept is None or kept[0] < now:
+            shown = self._broken_down(facet, found, words, involved, None)
+            if any(bar["failed"] or not bar["answer"]["complete"] for bar in shown["bars"]):
+                return shown
+            kept = self._kept[key] = (now + KEPT, shown)
+        return kept[1]
+
+    def _broken_down(
+        self, facet: str, found: Sequence[Condition], words: Vocabulary, involved: Sequence[str], token: str | None
+    ) -> dict[str, Any]:
+        shown: dict[str, Any] = {"facet": facet, "paid": False}
+        made, base = groups(facet, words, involved), question(found)
+        asked = [{**base, "all": [*base["all"], group.clause], "granularity": "count"} for group in made]
+        answers = self._ask(asked, token) if asked else []
+        told = [answer for answer in answers if not isinstance(answer, Failure)]
+        most = max((answer.get("count") or 0 for answer in told), default=0)
+        shown["bars"] = [
+            {
+                "label": group.label,
+                "answer": answer,
+                "failed": isinstance(answer, Failure),
+                "share": _share(answer, most),
+            }
+            for group, answer in zip(made, answers, strict=True)
+        ]
+        shown["floor"] = next((answer["floor"] for answer in told if "floor" in answer), None)
+        shown["told"] = most > 0
+        return shown
+
+    def _ask(self, asked: Sequence[Mapping[str, Any]], token: str | None) -> Sequence[Answer | Failure]:
+        try:
+            return self._questions.answers(asked, token)
+        except TookTooLong:
+            return [Failure(503, say("The members took too long to answer."))] * len(asked)
+
+
+def _asked(found: Sequence[Condition], skip: int) -> dict[str, Any]:
+    return {**question(found), "granularity": "record", "explain": True, "skip": skip, "limit": SHOWN}
+
+
+def _single(condition: Condition) -> dict[str, Any]:
+    return {"all": [condition.clause], "granularity": "count"}
+
+
+def _share(answer: Answer | Failure, most: int) -> float:
+    """Length of a bar, 0 to 100."""
+    count = None if isinstance(answer, Failure) else answer.get("count")
+    return round(100 * count / most, 1) if count and most else 0.0
+
+
+def _rows(found: Sequence[Condition], answers: Sequence[Answer | Failure]) -> list[dict[str, Any]]:
+    return [
+        {"condition": condition, "answer": answer, "failed": isinstance(answer, Failure)}
+        for condition, answer in zip(found, answers, strict=True)
+    ]
+
+
+def _refused(joined: Answer | Failure) -> bool:
+    if isinstance(joined, Failure):
+        return joined.status == 401
+    return any(node["status"] == "refused" for node in joined["nodes"])
+
+
+def _joined(found: Sequence[Condition], skip: int, joined: Answer | Failure, *, signed_in: bool) -> dict[str, Any]:
+    program = {**question(found), "granularity": "count"}
+    return {
+        "joined": joined,
+        "failed": isinstance(joined, Failure),
+        "sign_in": not signed_in and any(condition.genotypes for condition in found) and _refused(joined),
+        "people": [] if isinstance(joined, Failure) else [_person(record) for record in joined.get("records", ())],
+        "skip": skip,
+        "shown": SHOWN,
+        "request": orjson.dumps(program, option=orjson.OPT_INDENT_2).decode(),
+    }
+
+
+def _person(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the table: who it is at each member, and what there is to fetch."""
+    sets = [
+        {"node": individual["node"], **dataset}
+        for individual in record["individuals"]
+        for dataset in individual.get("datasets", ())
+    ]
+    return {
+        "person": record["person"],
+        "individuals": [(individual["node"], individual["accession"]) for individual in record["individuals"]],
+        "sets": sets,
+        "files": len({uri for one in sets for uri in one.get("drs", ())}),
+        "htsget": [url for one in sets for url in one.get("htsget", ())],
+        "dicomweb": [url for one in sets for url in one.get("dicomweb", ())],
+    }
