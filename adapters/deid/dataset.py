@@ -79,7 +79,7 @@ def deidentify(path: Path, order: Order, subject: Subject, known: Known) -> tupl
     buffer = BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        data.save_as(buffer, enforce_file_format=False)
+        data.save_as(buffer, enforce_file_format=True)
     target = place(facts, subject)
     digest = order.out.written(target, [buffer.getvalue()], partial(order.claim, instance))
     return Written(target, digest, instance), rewriter.kept
