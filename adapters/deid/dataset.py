@@ -79,7 +79,7 @@ def deidentify(path: Path, order: Order, subject: Subject, known: Known) -> tupl
     buffer = BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        data.save_as(buffer, enforce_file_format=True)
+        data.save_as(buffer, enforce_file_format=False)
     target = place(facts, subject)
     digest = order.out.written(target, [buffer.getvalue()], partial(order.claim, instance))
     return Written(target, digest, instance), rewriter.kept
@@ -272,5 +272,6 @@ def _set_meta(data: FileDataset, sop_class: str, instance: str) -> None:
     meta.TransferSyntaxUID = data.file_meta.TransferSyntaxUID
     meta.ImplementationClassUID = UID(OUR_CLASS)
     meta.ImplementationVersionName = OUR_NAME
+    meta.FileMetaInformationGroupLength = 0  # it is counted when the file is written
     data.file_meta = meta
     data.preamble = bytes(128)
