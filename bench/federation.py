@@ -27,6 +27,7 @@ DELAY_MS = 20
 OVERHEAD_QUESTIONS = 400
 NODES, ILL = 100, 5
 DEADLINE = 2.0
+SHORT = 0.5  # seconds that are waited for ill nodes where not the wait is measured, but what it leaves behind
 NEVER, SOON = 1_000_000_000, 5
 QUESTION = "/ga4gh/beacon/v2/individuals?requestedGranularity=count"
 
@@ -47,7 +48,7 @@ def run(*, quick: bool, seed: int) -> list[Figure]:  # noqa: ARG001 - nothing is
 
 async def _overhead(questions: int) -> list[Figure]:
     """Of four nodes that answer after 20 ms: what an answer takes longer than the slowest."""
-    with _federation(good=4, milliseconds=DELAY_MS) as running:
+    with _federation(DEADLINE, {}, good=4, milliseconds=DELAY_MS) as running:
         async with aiohttp.ClientSession() as http:
             for _ in range(20):
                 await running.ask(http)
@@ -62,13 +63,15 @@ async def _hundred(*, quick: bool) -> list[Figure]:
     """A hundred nodes, five hung, five failing, five that drip: latest answer, and what grows."""
     ill = {"hung": ILL, "failing": ILL, "dripping": ILL}
     without, opened = (40, 200) if quick else (500, 10_000)
-    limits = {"failures_to_open": NEVER}
-    with _federation(good=NODES - 3 * ILL, **ill, limits=limits) as running:
+    nodes = {"good": NODES - 3 * ILL, **ill}
+    closed, opens = {"failures_to_open": NEVER}, {"failures_to_open": SOON, "open_seconds": 3600}
+    with _federation(DEADLINE, closed, **nodes) as running:
         async with aiohttp.ClientSession() as http:
             await running.ask(http)
-            taken = [(await running.ask(http))[0] for _ in range(3 if quick else 10)]
-        grown = await _growth(running, without, at_once=20, counted=NODES - 3 * ILL)
-    with _federation(good=NODES - 3 * ILL, **ill, limits={"failures_to_open": SOON, "open_seconds": 3600}) as running:
+            taken = [(await running.ask(http))[0] for _ in range(2 if quick else 20)]
+    with _federation(SHORT, closed, **nodes) as running:
+        grown = await _growth(running, without, at_once=4, counted=NODES - 3 * ILL)
+    with _federation(SHORT, opens, **nodes) as running:
         async with aiohttp.ClientSession() as http:
             for _ in range(SOON + 1):
                 await running.ask(http)
@@ -137,8 +140,8 @@ class _Running:
 
 
 @contextmanager
-def _federation(limits: dict[str, Any] | None = None, **nodes: int) -> Iterator[_Running]:
-    """A gateway over simulated nodes."""
+def _federation(deadline: float, limits: dict[str, Any], **nodes: int) -> Iterator[_Running]:
+    """A gateway over simulated nodes, which waits ``deadline`` seconds for them."""
     asked = {"good": 0, "hung": 0, "failing": 0, "dripping": 0, "milliseconds": 0, **nodes}
     command = [sys.executable, "-m", "bench.federation_nodes", json.dumps(asked)]
     simulated = subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -147,7 +150,7 @@ def _federation(limits: dict[str, Any] | None = None, **nodes: int) -> Iterator[
         ports, port = json.loads(simulated.stdout.readline()), free_port()
         urls = {f"n{number}": f"http://127.0.0.1:{one}" for number, one in enumerate(ports)}
         (FOLDER / "gateway.sqlite").unlink(missing_ok=True)
-        given = {"deadline_seconds": DEADLINE, "limits": limits or {}}
+        given = {"deadline_seconds": deadline, "limits": limits}
         with serving(gateway(FOLDER, port, urls, **given), port, FOLDER / "gateway.log") as process:
             yield _Running(f"http://127.0.0.1:{port}", process)
     finally:

@@ -104,7 +104,9 @@ class Search:
         if requested == "record":
             answer["access"] = _access(sides)
         if outcome.accessions is not None:
-            answer.update(await self._page(plan, outcome.accessions, sides, body, token, until))
+            page, fetched = await self._page(plan, outcome.accessions, sides, body, token, until)
+            answer.update(page)
+            _tell_missing(answer, fetched)
         return answer
 
     async def _sides(
@@ -163,8 +165,8 @@ class Search:
         body: Mapping[str, Any],
         token: str | None,
         until: float,
-    ) -> dict[str, Any]:
-        """One page of the joined records, with what there is to fetch of each."""
+    ) -> tuple[dict[str, Any], Mapping[str, Reply]]:
+        """One page of the joined records, with what there is to fetch of each; and what nodes replied about that."""
         skip, limit = body.get("skip", 0), body.get("limit", DEFAULT_LIMIT)
         shown = accessions[skip * limit : (skip + 1) * limit]
         rows = {part.member: _rows(sides[part.member], shown, plan.joined) for part in plan.parts if part.all}
@@ -176,7 +178,7 @@ class Search:
         }
         replies = await self._ask("/federation/v1/side/records", bodies, token, until) if bodies else {}
         fetched = {node: _by_accession(reply) for node, reply in replies.items()}
-        return {
+        page = {
             "numRecords": len(accessions),
             "records": [
                 {
@@ -191,6 +193,7 @@ class Search:
                 for person in shown
             ],
         }
+        return page, replies
 
 
 def _read(replies: Mapping[str, Reply], plan: Plan, requested: str) -> tuple[dict[str, Reply], dict[str, SideAnswer]]:
@@ -214,6 +217,15 @@ def _node(part: Part, reply: Reply, sides: Mapping[str, SideAnswer]) -> dict[str
         side = sides[part.member]
         shown |= {"granularity": side.granularity, "suppressed": side.suppressed, "floor": side.floor.model_dump()}
     return shown
+
+
+def _tell_missing(answer: dict[str, Any], fetched: Mapping[str, Reply]) -> None:
+    """A node that did not say what there is to fetch is told by its status; its records stand there without it."""
+    for line in answer["nodes"]:
+        reply = fetched.get(line["id"])
+        if reply is not None and reply.status is not Status.ANSWERED:
+            answer["complete"] = False
+            line |= {"status": reply.status.value, "detail": f"of its records: {reply.detail}"}
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:

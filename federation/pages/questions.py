@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import TimeoutError as TookTooLong
 from typing import Any, TypeVar
 
 from federation.beacon import NetworkBeacon, merged_terms
@@ -66,8 +67,16 @@ class GatewayQuestions:
         return self._wait(self._answers(questions, token))
 
     def manifest(self, body: Mapping[str, Any], token: str | None) -> tuple[Format, bytes]:
-        """See ``Questions.manifest``."""
-        return self._wait(self._manifests.made(body, token))
+        """See ``Questions.manifest``.
+
+        :raises web.errors.Failure: why there is none.
+        """
+        try:
+            return self._wait(self._manifests.made(body, token))
+        except BrokerUnavailable as error:
+            raise FAILURES[BrokerUnavailable](error) from error
+        except TookTooLong as error:
+            raise Failure(503, "the members took too long to answer; ask for fewer people") from error
 
     def _wait(self, asked: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(asked, self._loop()).result(LONGEST)

@@ -17,6 +17,7 @@ import pytest_asyncio
 from auth.policy import DatasetRule, Floor, PublicGranularity
 from federation.pseudonyms import unpack
 from tests.federation.family import KEY, Family, MemberData, Person, family
+from web.errors import Failure
 
 TERMS_LEFT = ["HP:1", "HP:2", "HP:3", "NCIT:F"]
 TERMS_RIGHT = ["DCM:MR", "DCM:CT", "UBERON:brain"]
@@ -286,6 +287,29 @@ async def test_pseudonyms_of_two_questions_have_nothing_in_common(joined: Family
         unpack(re.findall(rb'"pseudonyms":"([^"]+)"', b"".join(m.sent))[0].decode()) for m in joined.members.values()
     ]
     assert shared[0] & shared[1], "within one question they are comparable"
+
+
+async def test_a_member_that_leaves_before_its_records_are_fetched_is_told(joined: Family) -> None:
+    grant(joined, "gsa-human", OPEN, CLOSED)
+    grant(joined, "obia", IMAGES, MORE_IMAGES)
+    question = {"all": [clause("HP:1"), clause("DCM:MR")], "granularity": "record"}
+    side = joined.members["obia"].side
+    held = side.record
+
+    def gone(_accession: str) -> dict[str, dict[str, list[str]]]:
+        raise Failure(503, "it left")
+
+    object.__setattr__(side, "record", gone)
+    try:
+        answer = (await joined.search(question, joined.caller)).json()
+    finally:
+        object.__setattr__(side, "record", held)
+    assert answer["complete"] is False
+    assert answer["exists"] is True
+    lines = {node["id"]: (node["status"], node.get("detail", "")) for node in answer["nodes"]}
+    assert lines == {"gsa-human": ("answered", ""), "obia": ("unreachable", "of its records: HTTP 503")}
+    for record in answer["records"]:
+        assert {one["node"]: "datasets" in one for one in record["individuals"]} == {"gsa-human": True, "obia": False}
 
 
 async def test_the_callers_token_reaches_no_member(joined: Family) -> None:
