@@ -147,12 +147,13 @@ class NetworkBeacon:
     async def _answered(self, kind: EntryType, question: Question, entry_id: str | None) -> Answered:
         """At once, or node by node as the Accept header says (:mod:`federation.streaming`)."""
         headers = connexion.request.headers
-        if self._settings.id in headers.get("via", "").replace(",", " ").split():
+        via = headers.get("via", "")
+        if self._settings.id in via.replace(",", " ").split():
             raise Failure(508, "this gateway is asked by itself, through a gateway that has it as a node")
         token, streamed = _token(), wanted(headers.get("accept"))
         if streamed is None:
-            return await self.answer(kind, question, token, entry_id), 200, WHOLE
-        return await stream(streamed, lambda emit: self.answer(kind, question, token, entry_id, emit), self.error)
+            return await self.answer(kind, question, token, entry_id, via=via), 200, WHOLE
+        return await stream(streamed, lambda emit: self.answer(kind, question, token, entry_id, emit, via), self.error)
 
     async def answer(
         self,
@@ -161,13 +162,16 @@ class NetworkBeacon:
         token: str | None,
         entry_id: str | None = None,
         emit: Emit | None = None,
+        via: str = "",
     ) -> dict[str, Any]:
         """Ask every node that serves ``kind`` and put the answers together.
 
         :param emit: is told of each node's answer when it is there.
+        :param via: the gateways through which the question came here.
         :raises Failure: 400 if no node can answer the question, 503 if none answered it.
         """
         known = await self._capabilities.known()
+        passed_on = {"Via": f"{via}, 1.1 {self._settings.id}"} if via else {}
         asks, silent = {}, {}
         for member in self._settings.members:
             base = member.base("beacon")
@@ -177,7 +181,7 @@ class NetworkBeacon:
                 silent[member.id] = Reply(Status.CANNOT_ANSWER, detail=f"serves no {kind.id}")
                 continue
             path = f"{base}/{kind.path}" + ("" if entry_id is None else f"/{quote(entry_id, safe='')}")
-            asks[member.id] = Ask(question.address(path), question.body)
+            asks[member.id] = Ask(question.address(path), question.body, passed_on)
 
         def arrived(node: str, reply: Reply) -> None:
             if emit is not None:

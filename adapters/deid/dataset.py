@@ -272,5 +272,6 @@ def _set_meta(data: FileDataset, sop_class: str, instance: str) -> None:
     meta.TransferSyntaxUID = data.file_meta.TransferSyntaxUID
     meta.ImplementationClassUID = UID(OUR_CLASS)
     meta.ImplementationVersionName = OUR_NAME
+    meta.FileMetaInformationGroupLength = 0  # it is counted when the file is written
     data.file_meta = meta
     data.preamble = bytes(128)

@@ -97,7 +97,11 @@ class Profile:
                     return Action.KEEP
                 if vr == "SQ" or vr in TEXT:
                     return Action.CLEAN
-        return BASIC[row["basic"]]
+        return Action.REMOVE if int(row["tag"], 16) in self._never_empty else BASIC[row["basic"]]
+
+    @cached_property
+    def _never_empty(self) -> frozenset[int]:
+        return frozenset(int(tag, 16) for tag in self.settings["never_empty"])
 
     @cached_property
     def codes(self) -> Mapping[str, str]:

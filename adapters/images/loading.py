@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -47,9 +48,9 @@ def load(reception: Reception, parcel: Parcel, most: int, progress: Progress) ->
         try:
             waiting.append((entry.name, _taken(reception, entry, most, reader)))
         except Refused as refused:
-            loaded.refused.append((entry.name, f"{refused.reason.value}: {refused.detail}"))
+            loaded.refused.append((_shown(entry.name), f"{refused.reason.value}: {refused.detail}"))
         except (BadEntry, TooLarge) as error:
-            loaded.refused.append((entry.name, str(error)))
+            loaded.refused.append((_shown(entry.name), str(error)))
         if len(waiting) == BATCH:
             _receive(reception, waiting, loaded)
         progress(number, total)
@@ -66,12 +67,17 @@ def _taken(reception: Reception, entry: Entry, most: int, reader: Reader) -> See
 def _receive(reception: Reception, waiting: list[tuple[str, Seen]], loaded: Loaded) -> None:
     for (name, _), one in zip(waiting, reception.receive([seen for _, seen in waiting]), strict=True):
         if one.refused:
-            loaded.refused.append((name, f"{one.refused.reason.value}: {one.refused.detail}"))
+            loaded.refused.append((_shown(name), f"{one.refused.reason.value}: {one.refused.detail}"))
             continue
         loaded.jobs.add(one.job)
         loaded.again += one.again
         loaded.received += not one.again
     waiting.clear()
+
+
+def _shown(name: str) -> str:
+    """A path that can be printed, whatever its bytes are."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def ended(engine: Engine, jobs: Collection[int]) -> tuple[int, int]:

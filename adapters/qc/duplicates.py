@@ -21,12 +21,14 @@ from adapters.qc.bloom import BITS_PER_KEY, BloomFilter, size
 from adapters.qc.outcome import MEMORY
 from adapters.qc.repeats import Repeat, Repeated
 from adapters.qc.representatives import COUNT, LINE, RECORD, Representatives
-from adapters.qc.spool import PARTS, Spool, in_parts, part_of
+from adapters.qc.spool import CHUNK, PARTS, Spool, in_parts, part_of
 from adapters.qc.table import NONE, KeyTable, count_all
 from adapters.qc.tally import FIRSTS, Bytes, Ints, Keys
 
 NAME_COST: Final = 160
 """Bytes that one distinct name takes in memory, about."""
+SORTED_SHARE: Final = 256
+"""Of the bytes of memory, one key is sorted in for so many."""
 ALL_BITS: Final = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
@@ -103,7 +105,7 @@ class Names:
             return self._sorted()
         if not self._flagged:
             return None
-        keys = np.unique(np.concatenate(self._flagged))
+        keys = distinct(np.concatenate(self._flagged))
         self._flagged.clear()
         self.filter = None
         table = KeyTable(keys)
@@ -117,7 +119,7 @@ class Names:
         found = Spool(self.folder)
         try:
             for part in in_parts(self.spool, self.memory // 4, self.folder):
-                found.write(repeated_keys(part))
+                found.write(repeated_keys(part, max(CHUNK, self.memory // SORTED_SHARE)))
             return (_members(found, self.memory // 4), found.rows) if found.rows else None
         finally:
             found.close()
@@ -171,15 +173,26 @@ def _meet(reads: Iterator[Named], known: Representatives, result: Repeated) -> N
     result.names += int(np.count_nonzero(known.info[: known.used[0], COUNT] > 1))
 
 
-def repeated_keys(part: Spool) -> Keys:
-    """Keys that occur more than once. Memory grows with the different keys: one key a billion times takes none."""
+def repeated_keys(part: Spool, at_once: int) -> Keys:
+    """Keys that occur more than once. Memory grows with the different keys: one key a billion times takes none.
+
+    :param at_once: keys that are sorted into the others together; the fewer, the more often all are gone through.
+    """
     once = np.zeros(0, np.uint64)
     again = once
-    for rows in part.read():
+    for rows in part.read(at_once):
         keys, counts = np.unique(rows[rows != 0], return_counts=True)
-        again = np.union1d(again, np.union1d(keys[counts > 1], np.intersect1d(once, keys, assume_unique=True)))
-        once = np.union1d(once, keys)
+        again = distinct(np.concatenate((again, keys[counts > 1], np.intersect1d(once, keys, assume_unique=True))))
+        once = distinct(np.concatenate((once, keys)))
     return again
+
+
+def distinct(keys: Keys) -> Keys:
+    """Different keys in order; ``keys`` is sorted. numpy's own way, a table of hashes, takes ten times as long."""
+    keys.sort()
+    first = np.ones(len(keys), np.bool_)
+    first[1:] = keys[1:] != keys[:-1]
+    return np.asarray(keys[first])
 
 
 class _NameSpool:

@@ -164,10 +164,18 @@ async def test_two_families_with_a_broker_each_share_nothing_but_the_protocol(tm
 
 
 async def test_a_gateway_that_is_asked_by_itself_does_not_ask_again(tmp_path: Path) -> None:
-    async with family(tmp_path, {"one": member(("individuals", beacon("one", "count", 4)))}) as running:
+    seen: list[str | None] = []
+
+    def asked(request: Any) -> Any:
+        seen.append(request.headers.get("via"))
+        return beacon("one", "count", 4)(request)
+
+    async with family(tmp_path, {"one": member(("individuals", asked))}) as running:
+        own = running.gateway.settings.id
         for via, status in (("1.1 other", 200), (f"1.1 other, 1.1 {running.gateway.settings.id}", 508)):
             answer = await running.client.get(f"{BASE}/individuals", headers={"Via": via})
             assert answer.status_code == status, answer.text
+        assert seen == [f"1.1 {own}", f"1.1 other, 1.1 {own}"], "the look for sizes, then the one question"
 
 
 async def test_a_node_that_is_there_twice_is_counted_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -11,9 +12,18 @@ from pathlib import Path
 
 import pytest
 from pydicom.fileset import FileSet
+from pyroaring import BitMap
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from adapters.catalog.catalog import Catalog
 from adapters.jobs.states import FileState
-from tests.adapters.images.made import KEY, PATIENT, Archive, image, opened, study
+from adapters.terms.filters import Filters
+from adapters.terms.imaging import Imaging
+from adapters.terms.tables import TermPeople
+from adapters.variants.carriers import decode
+from tests.adapters.images.made import COLLECTION, KEY, PATIENT, Archive, image, opened, study
+from tests.node.family import TODAY
 
 
 @pytest.fixture
@@ -130,6 +140,7 @@ def test_a_folder_with_links_pipes_and_junk(archive: Archive, tmp_path: Path) ->
     (archive.incoming / "link.dcm").symlink_to(secret)
     (archive.incoming / "folder").symlink_to(secret.parent)
     os.mkfifo(archive.incoming / "pipe.dcm")
+    (archive.incoming / os.fsdecode(b"caf\xe9.dcm")).write_bytes(b"a name that is no UTF-8")
     (archive.incoming / "empty.dcm").touch()
     (archive.incoming / "junk.dcm").write_bytes(b"no image" * 1000)
     whole = image(tmp_path / "whole.dcm", study=6).read_bytes()
@@ -139,7 +150,16 @@ def test_a_folder_with_links_pipes_and_junk(archive: Archive, tmp_path: Path) ->
     assert code == 1
     assert outcome["states"] == {"Archived": 1}
     refused = {one["path"] for one in outcome["refused"]}
-    assert refused == {"link.dcm", "folder", "pipe.dcm", "empty.dcm", "junk.dcm", "cut.dcm", "cut-between.dcm"}
+    assert refused == {
+        "link.dcm",
+        "folder",
+        "pipe.dcm",
+        "empty.dcm",
+        "junk.dcm",
+        "cut.dcm",
+        "cut-between.dcm",
+        "caf\\xe9.dcm",
+    }
     assert archive.originals() == []
     archive.expect_clean()
 
@@ -252,3 +272,26 @@ def test_no_key_or_patient_is_told_in_the_catalog(archive: Archive) -> None:
     content = b"".join(path.read_bytes() for path in archive.folder.parent.glob("m.db*"))
     assert PATIENT.encode() not in content
     assert b"Lindqvist" not in content
+
+
+def test_archived_images_are_records_of_drs_and_of_the_beacon(archive: Archive) -> None:
+    study(archive.incoming, 2, PatientSex="F", PatientAge="043Y", BodyPartExamined="CHEST")
+    assert archive.load()[0] == 0
+    catalog = Catalog(archive.engine, lambda: TODAY)
+    files = catalog.dataset_files(COLLECTION)
+    assert [file.id for file in files] == ["OBIF00000001", "OBIF00000002"]
+    for file, data in zip(files, archive.archived(), strict=True):
+        assert file.instance == data.SOPInstanceUID
+        assert file.mime_type == "application/dicom"
+        content = (archive.store / file.locations[0][1]).read_bytes()
+        assert file.checksums["sha-256"] == hashlib.sha256(content).hexdigest()
+    imaging = Imaging(archive.engine, Filters(archive.engine, ["individual", "imagingStudy", "imagingSeries"]))
+    (entry,) = imaging.entries("imagingStudy", [], {COLLECTION: BitMap([0])})
+    record = imaging.records("imagingStudy", [entry.id])[entry.id]
+    assert record["individualId"] == "OBII000001"
+    assert (record["numberOfSeries"], record["ageAtImaging"]) == (1, {"iso8601duration": "P43Y"})
+    assert [one["id"] for one in record["modalities"]] == ["DCM:CT"], record
+    with Session(archive.engine) as session:  # the person is found by a filter for sex
+        people = session.scalar(select(TermPeople.people).where(TermPeople.term == "NCIT:C16576"))
+    assert people is not None
+    assert decode(people) == BitMap([0])

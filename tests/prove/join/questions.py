@@ -38,9 +38,10 @@ class Questions:
         if dice.random() < 0.1:
             clauses = clauses[:1]
         dice.shuffle(clauses)
-        unwanted = [clause for clause in clauses[1:] if dice.random() < 0.3]
-        wanted = [clause for clause in clauses if clause not in unwanted]
-        return {"all": wanted, "none": unwanted}
+        wanted, unwanted = clauses[:1], []
+        for clause in clauses[1:]:
+            (unwanted if dice.random() < 0.3 else wanted).append(clause)
+        return {"all": wanted, "none": [clause for clause in unwanted if clause not in wanted]}
 
     def _image_or(self, _genotypes: bool) -> dict[str, Any]:
         return self._image()
