@@ -24,9 +24,17 @@ def search(page: Page) -> None:
 
 
 def figure(page: Page) -> str:
-    """The joined answer, once it and all that belongs to it has come."""
-    expect(page.get_by_role("heading", name="People who meet all of it")).to_be_visible()
-    expect(page.locator("[data-part], [data-cells]")).to_have_count(0)
+    """The joined answer, once it and all that belongs to it has come.
+
+    Members of a machine that stalls may miss the gateway's deadline; a person would ask again too.
+    """
+    for _ in range(5):
+        expect(page.get_by_role("heading", name="People who meet all of it")).to_be_visible()
+        expect(page.locator("[data-part], [data-cells]")).to_have_count(0, timeout=30_000)
+        late = page.locator("#answer").get_by_text(re.compile("no answer:|timed out|unreachable"))
+        if page.locator(".figure").count() and not late.count():
+            break
+        page.reload()
     return page.locator(".figure").inner_text()
 
 
@@ -74,7 +82,7 @@ def test_without_scripts_the_page_answers_the_same(family: Family, visits: Visit
     plain, quick = visits(scripts=False), visits()
     plain.open(asked)
     quick.open(f"{asked}&live=1")
-    assert plain.page.locator(".figure").inner_text() == figure(quick.page)
+    assert figure(plain.page) == figure(quick.page)
     for page in (plain.page, quick.page):
         assert page.get_by_role("table", name="By age at imaging").get_by_role("row").count() > 3
     plain.page.get_by_role("button", name="Remove Abnormality of the cardiovascular system").click()

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,15 +27,19 @@ QUESTION = "term=HP:0001626&modality=CT&body=CHEST"
 
 
 @pytest.fixture(scope="module")
-def granted(family: Family) -> None:
-    """The colleague may see the controlled sets of both archives."""
-    asking, deciding = family.token(ROLE), family.token("DAC member")
+def granted(family: Family) -> Iterator[None]:
+    """The colleague may see the controlled sets of both archives, until these tests end."""
+    deciding, made = family.token("DAC member"), []
     for member, tier in SETS:
-        base = f"{family.url(member)}/dac/v1/requests"
+        asking, base = family.token(ROLE), f"{family.url(member)}/dac/v1/requests"
         wanted = {"dataset": family.dataset(member, tier), "purpose": "Scans of hearts."}
-        made = post(base, asking, wanted)
-        post(f"{base}/{made['id']}/submit", asking)
-        post(f"{base}/{made['id']}/approve", deciding)
+        one = f"{base}/{post(base, asking, wanted)['id']}"
+        post(f"{one}/submit", asking)
+        post(f"{one}/approve", deciding)
+        made.append(one)
+    yield
+    for one in made:
+        post(f"{one}/close", family.token(ROLE))
 
 
 def post(url: str, token: str, body: object = None) -> dict[str, str]:
