@@ -100,18 +100,29 @@ class Fetcher:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise Refused(f"{part} is being written by another process") from error
-            resumed = file.tell() > 0
-            self._tried(lambda: self._append(session, uri, record, file, bar))
-            fault = _fault(part, record["size"], _sums(record))
-            if fault and resumed:  # what was there before may have been something else: once more from the beginning
-                file.truncate(0)
-                self._tried(lambda: self._append(session, uri, record, file, bar))
-                fault = _fault(part, record["size"], _sums(record))
+            try:
+                fault = self._filled(session, uri, record, file, bar)
+            finally:
+                if file.seek(0, os.SEEK_END) == 0 < record["size"]:
+                    part.unlink()  # nothing came: nothing is left behind
             if fault:
                 part.unlink()
                 raise Refused(fault)
             os.fsync(file.fileno())
             part.replace(target)
+
+    def _filled(
+        self, session: requests.Session, uri: str, record: Mapping[str, Any], file: Any, bar: Bar
+    ) -> str | None:
+        """Fetch what ``file`` lacks; answers what is wrong with it then."""
+        part, resumed = Path(file.name), file.tell() > 0
+        self._tried(lambda: self._append(session, uri, record, file, bar))
+        fault = _fault(part, record["size"], _sums(record))
+        if fault and resumed:  # what was there before may have been something else: once more from the beginning
+            file.truncate(0)
+            self._tried(lambda: self._append(session, uri, record, file, bar))
+            fault = _fault(part, record["size"], _sums(record))
+        return fault
 
     def _append(self, session: requests.Session, uri: str, record: Mapping[str, Any], file: Any, bar: Bar) -> None:
         """Fetch what ``file`` still lacks."""

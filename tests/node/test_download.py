@@ -156,6 +156,7 @@ def test_one_that_fails_stops_no_other(site: Site, tmp_path: Path) -> None:
     assert "HTTP 401" in told[uris[2]]["error"], "controlled, and nobody signed in"
     assert done.returncode == 1
     assert "2 of 3 files were not fetched" in done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{BIG}.txt"], "nothing of the others is left"
 
 
 def test_an_interrupt_keeps_what_was_fetched(site: Site) -> None:
