@@ -190,8 +190,8 @@ def _of_packet(packet: dict[str, Any]) -> dict[str, Any]:
 
 
 def _months(age: str) -> int | None:
-    """A DICOM age, in months; days and weeks are not asked for here."""
-    match = re.fullmatch(r"(\d{3})([YM])", age)
+    """A DICOM age, in months, as devices write it (``75Y`` too); days and weeks are not asked for here."""
+    match = re.fullmatch(r"(\d{1,3})([YM])", age)
     return None if match is None else int(match[1]) * (12 if match[2] == "Y" else 1)
 
 
