@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +27,7 @@ from federation.fanout import Ask, Reply, Status
 from federation.nodes import Nodes
 from federation.settings import GatewaySettings
 from federation.streaming import WHOLE, Answered, Emit, Event, stream, wanted
+from federation.translation import Translation, translations
 from web.errors import Failure
 from web.service_info import Organization, service_info
 
@@ -172,7 +175,7 @@ class NetworkBeacon:
         """
         known = await self._capabilities.known()
         passed_on = {"Via": f"{via}, 1.1 {self._settings.id}"} if via else {}
-        asks, silent = {}, {}
+        asks, silent, made = {}, {}, self._translations(question, known)
         for member in self._settings.members:
             base = member.base("beacon")
             if base is None:
@@ -181,14 +184,18 @@ class NetworkBeacon:
                 silent[member.id] = Reply(Status.CANNOT_ANSWER, detail=f"serves no {kind.id}")
                 continue
             path = f"{base}/{kind.path}" + ("" if entry_id is None else f"/{quote(entry_id, safe='')}")
-            asks[member.id] = Ask(question.address(path), question.body, passed_on)
+            own = question.translated(made[member.id]) if member.id in made else question
+            asks[member.id] = Ask(own.address(path), own.body, passed_on)
+
+        def said(node: str, reply: Reply) -> NodeAnswer:
+            return replace(read(node, reply, kind.collection), translated=made.get(node, ()))
 
         def arrived(node: str, reply: Reply) -> None:
             if emit is not None:
-                emit(_event(kind, question, read(node, reply, kind.collection)))
+                emit(_event(kind, question, said(node, reply)))
 
         replies = {**silent, **await self._nodes.ask(asks, token, arrived)}
-        answers = [read(m.id, replies[m.id], kind.collection) for m in self._settings.members if m.id in replies]
+        answers = [said(m.id, replies[m.id]) for m in self._settings.members if m.id in replies]
         if kind is INDIVIDUAL and token is None:
             answers = [
                 believed(answer, known[answer.node].people if answer.node in known else None) for answer in answers
@@ -196,6 +203,12 @@ class NetworkBeacon:
         answers = without_doubles(answers)
         _check_answered(answers, set(asks), entry_id)
         return self._envelope(kind, question, answers)
+
+    def _translations(self, question: Question, known: Mapping[str, Capability]) -> dict[str, tuple[Translation, ...]]:
+        """By node, where there are any."""
+        terms, mappings = question.terms(), self._settings.mappings
+        made = {node: translations(terms, capability, mappings) for node, capability in known.items()}
+        return {node: found for node, found in made.items() if found}
 
     def _envelope(self, kind: EntryType, question: Question, answers: list[NodeAnswer]) -> dict[str, Any]:
         # Collections are what everybody may see of them; nodes answer them alike at every granularity.

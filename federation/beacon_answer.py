@@ -8,6 +8,7 @@ from typing import Any
 
 from federation.beacon_model import EntryType
 from federation.fanout import Reply, Status
+from federation.translation import Translation
 
 ORDER = {"boolean": 0, "count": 1, "record": 2}
 
@@ -17,7 +18,8 @@ class NodeAnswer:
     """What one node said.
 
     ``number`` is its count, None where it told none; ``exact`` that it says so itself (``info.exact``): a public count
-    may be rounded or lack data sets below a floor. ``sets`` are its result sets or collections.
+    may be rounded or lack data sets below a floor. ``sets`` are its result sets or collections; ``translated`` the
+    filters that it was asked in its own terms.
     """
 
     node: str
@@ -28,6 +30,7 @@ class NodeAnswer:
     number: int | None = None
     exact: bool = False
     sets: tuple[dict[str, Any], ...] = ()
+    translated: tuple[Translation, ...] = ()
 
     @property
     def answered(self) -> bool:
@@ -43,11 +46,16 @@ class NodeAnswer:
         }
         if self.reply.detail:
             line["detail"] = self.reply.detail
+        line |= self.info()
         if self.answered:
             line |= {"beaconId": self.beacon, "granularity": self.granularity, "exists": self.exists}
             if self.number is not None:
                 line |= {"numTotalResults": self.number, "exact": self.exact}
         return line
+
+    def info(self) -> dict[str, Any]:
+        """What was translated for this node; nothing where nothing was."""
+        return {"translated": [one.told() for one in self.translated]} if self.translated else {}
 
 
 def read(node: str, reply: Reply, collection: bool) -> NodeAnswer:
@@ -91,7 +99,7 @@ def without_doubles(answers: list[NodeAnswer]) -> list[NodeAnswer]:
         first = seen.setdefault(answer.beacon, answer.node) if answer.answered else answer.node
         if first != answer.node:
             reply = Reply(Status.INVALID, None, answer.reply.seconds, f"is the same Beacon as {first}")
-            answer = NodeAnswer(answer.node, reply)
+            answer = NodeAnswer(answer.node, reply, translated=answer.translated)
         kept.append(answer)
     return kept
 
@@ -144,7 +152,7 @@ def returned_granularity(answers: list[NodeAnswer], requested: str) -> str:
 def marked(answer: NodeAnswer) -> list[dict[str, Any]]:
     """Result sets or collections of a node, each saying whose it is."""
     return [
-        {**item, "beaconId": answer.beacon, "info": {**_object(item.get("info")), "node": answer.node}}
+        {**item, "beaconId": answer.beacon, "info": {**_object(item.get("info")), "node": answer.node, **answer.info()}}
         for item in answer.sets
     ]
 

@@ -1,13 +1,15 @@
-"""A Beacon request as the gateway received it: passed on to the nodes unchanged, understood only for the summary."""
+"""A Beacon request as the gateway received it: passed on to the nodes unchanged, save for terms that a node knows under
+another name only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from federation.beacon_model import API_VERSION
+from federation.translation import Translation, translatable, translated
 from web.errors import Failure
 
 GRANULARITIES = ("boolean", "count", "record")
@@ -31,6 +33,25 @@ class Question:
     def address(self, url: str) -> str:
         """``url`` with the query of a GET."""
         return f"{url}?{self.query_string}" if self.query_string else url
+
+    def terms(self) -> list[str]:
+        """What may be a term that can be translated."""
+        if self.body is None:
+            return list(self.summary["filters"])
+        filters = (self.body.get("query") or {}).get("filters") or ()
+        return [item["id"] for item in filters if translatable(item)]
+
+    def translated(self, made: Iterable[Translation]) -> Question:
+        """The question with the terms as they are sent; its summary stays what was asked."""
+        if self.body is not None:
+            query = self.body["query"]
+            return replace(self, body={**self.body, "query": {**query, "filters": translated(query["filters"], made)}})
+        sent = {one.asked: one.sent for one in made}
+        pairs = [
+            (name, ",".join(sent.get(item, item) for item in value.split(",")) if name == "filters" else value)
+            for name, value in parse_qsl(self.query_string, keep_blank_values=True)
+        ]
+        return replace(self, query_string=urlencode(pairs, safe=":,"))
 
 
 def from_get(query_string: str) -> Question:

@@ -9,8 +9,10 @@ from typing import Any
 import orjson
 
 from federation.capabilities import Capability
+from federation.mappings import Mappings
 from federation.people import Clause
 from federation.settings import GatewaySettings
+from federation.translation import Translation, translatable, translated, translations
 from web.errors import Failure
 
 MAX_CLAUSES = 20
@@ -20,17 +22,23 @@ MAX_CLAUSES = 20
 class Part:
     """What one member answers: people that meet all of ``all`` and none of ``none``.
 
-    A part without ``all`` is taken away from the others'.
+    A part without ``all`` is taken away from the others'. ``translated`` are terms that stand there as the member
+    knows them.
     """
 
     member: str
     all: list[Clause] = field(default_factory=list)
     none: list[Clause] = field(default_factory=list)
+    translated: list[Translation] = field(default_factory=list)
 
     @property
     def taken_away(self) -> bool:
         """Whether the people of this part are those that must not be in the answer."""
         return not self.all
+
+    def told(self) -> dict[str, Any]:
+        """What was translated, for answers and plans; nothing where nothing was."""
+        return {"translated": [one.told() for one in dict.fromkeys(self.translated)]} if self.translated else {}
 
 
 @dataclass(frozen=True)
@@ -51,9 +59,15 @@ class Plan:
     def explain(self, granularity: str) -> dict[str, Any]:
         """The plan in words: which node does what, and what leaves it."""
         steps = [
-            {"node": part.member, "all": part.all, "none": part.none, "role": _role(part, self), "leaves": leaving}
+            {
+                "node": part.member,
+                "all": part.all,
+                "none": part.none,
+                **part.told(),
+                "role": _role(part, self),
+                "leaves": _leaves(self.partner(part.member), granularity),
+            }
             for part in self.parts
-            for leaving in [_leaves(self.partner(part.member), granularity)]
         ]
         if self.joined:
             kept, other = sorted(self.parts, key=lambda part: part.taken_away)
@@ -82,7 +96,7 @@ def _leaves(partner: str | None, granularity: str) -> str:
 
 
 def make_plan(question: Mapping[str, Any], known: Mapping[str, Capability], settings: GatewaySettings) -> Plan:
-    """Assign every clause to the member that fits it best.
+    """Assign every clause to the member that fits it best, translated only where none fits it as it is.
 
     :param question: body of a search; ``known`` capabilities by member id, in any order.
     :raises Failure: 400 for a question that is contradictory, too long, or that no member (or no linked pair of
@@ -97,9 +111,10 @@ def make_plan(question: Mapping[str, Any], known: Mapping[str, Capability], sett
     parts: dict[str, Part] = {}
     for name, clauses in (("all", wanted), ("none", unwanted)):
         for number, clause in enumerate(clauses):
-            member = _member(f"{name}[{number}]", clause, known, settings)
+            member, sent, made = _member(f"{name}[{number}]", clause, known, settings)
             part = parts.setdefault(member, Part(member))
-            getattr(part, name).append({key: value for key, value in clause.items() if key != "member"})
+            part.translated.extend(made)
+            getattr(part, name).append({key: value for key, value in sent.items() if key != "member"})
     plan = Plan(tuple(parts.values()))
     _check_linked(plan, settings)
     return plan
@@ -121,23 +136,40 @@ def _check_linked(plan: Plan, settings: GatewaySettings) -> None:
         raise Failure(400, f"{members[0]} and {members[1]} are not linked: their people cannot be joined")
 
 
-def _member(place: str, clause: Clause, known: Mapping[str, Capability], settings: GatewaySettings) -> str:
-    """The member that fits best; of equals, the first in the configuration."""
+def _member(
+    place: str, clause: Clause, known: Mapping[str, Capability], settings: GatewaySettings
+) -> tuple[str, Clause, tuple[Translation, ...]]:
+    """The member that fits best, and the clause as it is sent there; of equals, the first in the configuration."""
     ids = [member.id for member in settings.members]
     chosen = clause.get("member")
     if chosen is not None and chosen not in ids:
         raise Failure(400, f"{place}.member: {chosen!r} is not a member; allowed: {', '.join(ids)}")
     candidates = [node for node in ids if node in known and chosen in (None, node)]
-    fits = {node: _fit(clause, known[node]) for node in candidates}
-    best = max(candidates, key=lambda node: fits[node], default=None)
-    if best is not None and fits[best] > 0:
-        return best
+    best = _best(dict.fromkeys(candidates, clause), known)
+    if best is not None:
+        return best, clause, ()
     silent = [node for node in ids if node not in known and chosen in (None, node)]
     if silent:
         raise Failure(
             503, f"{place}: {', '.join(silent)} might answer but cannot be reached", headers={"Retry-After": "5"}
         )
+    made = {node: _translations(clause, known[node], settings.mappings) for node in candidates}
+    sent = {node: {**clause, "filters": translated(clause["filters"], made[node])} for node in made if made[node]}
+    best = _best(sent, known)
+    if best is not None:
+        return best, sent[best], made[best]
     raise Failure(400, f"{place}: {_complaint(clause, [known[node] for node in candidates])}")
+
+
+def _best(clauses: Mapping[str, Clause], known: Mapping[str, Capability]) -> str | None:
+    """The first of the nodes that fit their clause best, None where none does."""
+    fits = {node: fit for node, clause in clauses.items() if (fit := _fit(clause, known[node])) > 0}
+    return max(fits, key=lambda node: fits[node], default=None)
+
+
+def _translations(clause: Clause, capability: Capability, mappings: Mappings) -> tuple[Translation, ...]:
+    terms = [item["id"] for item in clause.get("filters", []) if translatable(item)]
+    return translations(terms, capability, mappings)
 
 
 def _fit(clause: Clause, capability: Capability) -> int:

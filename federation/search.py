@@ -213,6 +213,7 @@ def _node(part: Part, reply: Reply, sides: Mapping[str, SideAnswer]) -> dict[str
     shown: dict[str, Any] = {"id": part.member, "status": reply.status.value, "seconds": round(reply.seconds, 4)}
     if reply.detail:
         shown["detail"] = reply.detail
+    shown |= part.told()
     if part.member in sides:
         side = sides[part.member]
         shown |= {"granularity": side.granularity, "suppressed": side.suppressed, "floor": side.floor.model_dump()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, InstanceOf, StringConstraints, model_validator
 
+from federation.mappings import Mappings, read_mappings
 from web.settings import ProcessSettings, Strict
 
 NodeId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -84,8 +85,14 @@ class Limits(Strict):
     cached_tokens: int = Field(default=10_000, ge=1)
 
 
+def _table(value: object) -> Mappings:
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be the path of a table of mappings (SSSOM, TSV)")
+    return read_mappings(value)
+
+
 class GatewaySettings(ProcessSettings):
-    """Everything a gateway process is told."""
+    """Everything a gateway process is told; ``mappings`` is the path of a table of equivalent terms."""
 
     kind: Literal["gateway"] = "gateway"
     id: str = "cn.ac.cncb.gsa.federation"
@@ -97,6 +104,7 @@ class GatewaySettings(ProcessSettings):
     deadline_seconds: float = Field(default=2.0, gt=0, le=60)
     floor: FloorSettings = FloorSettings()
     limits: Limits = Limits()
+    mappings: Annotated[InstanceOf[Mappings], BeforeValidator(_table)] = Mappings()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
