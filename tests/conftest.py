@@ -5,6 +5,7 @@ The running demo family of the interop and browser tests is made known here too.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import uuid
@@ -29,6 +30,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Ids of tests without the bytes they are given: some of these hold the time, and workers must agree on ids."""
     return argname if isinstance(val, bytes) else None
+
+
+@pytest.fixture(autouse=True)
+def logging_of_the_process() -> Iterator[None]:
+    """A command that a test runs in this process sets up all its logging: to an output that ends with the test."""
+    level = logging.root.level
+    yield
+    for handler in logging.root.handlers[:]:
+        if type(handler) is logging.StreamHandler:
+            logging.root.removeHandler(handler)
+    logging.root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
