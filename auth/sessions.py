@@ -17,7 +17,7 @@ Data = dict[str, Any]
 
 
 class Base(DeclarativeBase):
-    """Declarative base of the session table (in the broker's and in every member's database)."""
+    """Declarative base of the session table, in the database of every process with pages to sign in to."""
 
     type_annotation_map = {int: BigInteger, str: String, Data: JSON}  # noqa: RUF012 - SQLAlchemy reads this
 

@@ -21,13 +21,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.catalog.catalog import FileRecord
 from adapters.catalog.single import Single
 from adapters.store.local import LocalStore
-from adapters.store.protocol import ArchiveStore, NoSuchObject, Stat, StoreUnavailable
+from adapters.store.protocol import ArchiveStore, ChangedObject, NoSuchObject, Stat, StoreUnavailable
 from auth.caller import Caller
 from auth.policy import Decision
 from auth.signed import Capability, Signer
 from node.delivery import Accel, Delivered, WholeFile, described, made, streamed, whole_digest
 from node.drs.manifests import Manifest
-from web.errors import Failure
+from web.errors import Failure, Table
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +35,11 @@ PREFIX = "/data"
 METHODS = ("GET", "HEAD")
 THREADS = 32  # that may wait for the archive at once: of their own, so that one which hangs holds up no database
 InForce = Callable[[Collection[str]], Collection[str]]
+
+STORE_FAILURES: Table = {
+    StoreUnavailable: lambda error: Failure(503, str(error), headers={"Retry-After": "10"}),
+    ChangedObject: lambda error: Failure(503, str(error), headers={"Retry-After": "10"}),
+}
 
 
 def version(etag: str) -> str:

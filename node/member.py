@@ -24,7 +24,6 @@ from adapters.images.review import Reviews
 from adapters.reads.slices import Slicer
 from adapters.registration.links import existing
 from adapters.store.opening import open_stores
-from adapters.store.protocol import ChangedObject, StoreUnavailable
 from adapters.store.source import ByteSource, Resident
 from adapters.variants.published import PublicVariants
 from auth import outbox
@@ -38,7 +37,6 @@ from auth.grants import GrantsInForce
 from auth.http import JsonGet
 from auth.jwks import Jwks
 from auth.outbox import Folder, Smtp
-from auth.pages.datasets import DatasetCard
 from auth.pages.guard import Guard as SignedIn
 from auth.pages.views import AccessPages
 from auth.policy import DatasetRule, Policy
@@ -46,7 +44,7 @@ from auth.sessions import Sessions
 from auth.sign_in import ClientSettings, SignIn
 from auth.signed import Signer
 from auth.status import StatusLists
-from auth.trust import Broker, Trust, TrustEntry, jku, own
+from auth.trust import jku
 from auth.visas import VisaIssuer
 from federation.assertions import TrustedGateways
 from federation.held import Held
@@ -64,7 +62,7 @@ from node.beacon.meeting import Meeting
 from node.beacon.profile import Profile as BeaconProfile
 from node.beacon.question import Search
 from node.dac.handler import DacHandler
-from node.data import PREFIX, Data
+from node.data import PREFIX, STORE_FAILURES, Data
 from node.delivery import Accel
 from node.dicomweb import service as dicomweb
 from node.drs.handler import Drs
@@ -77,16 +75,18 @@ from node.htsget.query import FORMATS
 from node.htsget.shape import Cors, htsget_shape
 from node.individuals import Individuals, rule_of
 from node.keys import key_ring
+from node.pages.datasets import Published
 from node.pages.review import ReviewPages
 from node.pages.views import MemberPages
 from node.reception import reception, record
 from node.routes import AUTH_FAILURES, GROUP, checks, document
-from node.settings import MemberSettings, TrustedIssuer, profile
+from node.settings import MemberSettings, profile
 from node.sweep import sweep
+from node.trusting import trust_of
 from node.visas import Visas, jwks_route
 from web.application import Assembly
 from web.contracts import Contract
-from web.errors import Failure, Shape, Table, drs_shape
+from web.errors import Shape, drs_shape
 from web.pages import create_pages
 from web.service_info import Organization, service_info
 from web.sign_in import CALLBACK
@@ -95,11 +95,6 @@ DRS = "/ga4gh/drs/v1"
 BEACON = "/ga4gh/beacon/v2"
 HTSGET = "/ga4gh/htsget/v1"
 SLICER_BYTES = 1 << 25  # of headers, and of indexes, that a process keeps
-
-STORE_FAILURES: Table = {
-    StoreUnavailable: lambda error: Failure(503, str(error), headers={"Retry-After": "10"}),
-    ChangedObject: lambda error: Failure(503, str(error), headers={"Retry-After": "10"}),
-}
 
 
 def member(settings: MemberSettings, engine: Engine) -> Assembly:
@@ -138,8 +133,7 @@ class _Member:
         self.http = JsonGet()
         url, broker = settings.public_url, settings.broker.issuer
         self.jwks = Jwks(self.http, {jku(url): self.ring.key_set})
-        brokers = (Broker(broker), *(Broker(**given.model_dump()) for given in settings.brokers))
-        trust = Trust.of(brokers, (own(url, broker), *(_entry(entry) for entry in settings.trust)))
+        trust = trust_of(settings)
         self.clearinghouse = Clearinghouse(url, trust, self.jwks, self.http)
         self.issuer = VisaIssuer(url, engine, self.ring)
         self.statuses = StatusLists(trust.issuers.values(), self.jwks, self.http)
@@ -219,12 +213,7 @@ class _Member:
             words={self.profile.title: self.profile.title_zh},
             sessions=Sessions(self.engine),
         )
-        facts = {
-            "title": self.profile.title,
-            "title_zh": self.profile.title_zh,
-            "description": self.profile.description,
-            "description_zh": self.profile.description_zh,
-        }
+        facts = self.profile.model_dump(include={"title", "title_zh", "description", "description_zh"})
         requestable = "dac" in self.profile.standards
         MemberPages(self.catalog, facts, requestable=requestable).register(app)
         if requestable:
@@ -271,7 +260,6 @@ class _Member:
         transport = Folder(mail.folder) if mail.folder else server
         if transport is not None:
             yield partial(outbox.run, self.engine, transport, mail.sender, stop)
-
         yield partial(sweep, self.dac, self.engine, self.settings.audit_anchors, stop)
 
     def _rule(self, accession: str) -> DatasetRule | None:
@@ -408,36 +396,3 @@ class _Member:
             apart=self.guard.protections.apart(),
             requests_url=f"{url}/requests/new" if "dac" in self.profile.standards else None,
         )
-
-
-def _entry(given: TrustedIssuer) -> TrustEntry:
-    return TrustEntry(
-        issuer=given.issuer,
-        jwks_uri=given.jwks_uri,
-        sources=tuple(given.sources),
-        datasets=tuple(given.datasets),
-        types=tuple(given.types),
-        subjects_of=given.subjects_of,
-        max_age=given.max_age,
-        status=given.status,
-        userinfo=given.userinfo,
-    )
-
-
-class Published:
-    """The published data sets, as the pages of requests and decisions want them (``auth.pages.datasets.Datasets``)."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-
-    def get(self, accession: str) -> DatasetCard | None:
-        """One data set; None for what does not exist."""
-        found = self._catalog.dataset(accession)
-        return None if found is None else DatasetCard(found.accession, found.title, found.tier)
-
-    def search(self, text: str, limit: int) -> list[DatasetCard]:
-        """Controlled ones whose accession or title contains ``text``."""
-        wanted = text.casefold()
-        controlled = (found for found in self._catalog.datasets() if found.tier == "controlled")
-        hits = [found for found in controlled if wanted in f"{found.accession} {found.title}".casefold()]
-        return [DatasetCard(found.accession, found.title, found.tier) for found in hits[:limit]]

@@ -43,7 +43,7 @@ class Output:
             os.fsync(descriptor)
             claim(digest.hexdigest())
             part.replace(path)
-        except BaseException:
+        except BaseException:  # whatever ends it, no half of a file stays
             part.unlink()
             raise
         finally:

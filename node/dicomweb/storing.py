@@ -87,7 +87,7 @@ class Storing:
                 await anyio.to_thread.run_sync(parts.feed, piece)
             parts.finish()
             return await anyio.to_thread.run_sync(self._answer, reception, stored)
-        except BaseException as error:
+        except BaseException as error:  # a client that goes away too: nothing of its request stays
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(taking.give_up)
             if isinstance(error, OSError) and error.errno in FULL:
