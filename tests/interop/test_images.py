@@ -101,9 +101,10 @@ def test_dicomweb_client_stores_and_finds(family: Family, tmp_path: Path) -> Non
     retrieved = client.retrieve_instance(said.RetrieveURL.rsplit("/", 1)[1], series, instance)
     assert retrieved.PatientIdentityRemoved == "YES"
     assert (retrieved.pixel_array == data[0].pixel_array).all()
-    beacon = f"{family.url('obia')}/ga4gh/beacon/v2/individuals/{retrieved.PatientID}/imagingStudies"
-    told = requests.get(beacon, timeout=30)
-    assert told.status_code in (200, 404), told.text
+    beacon = f"{family.url('obia')}/ga4gh/beacon/v2/individuals/{retrieved.PatientID}/imaging_studies"
+    told = requests.get(beacon, params={"requestedGranularity": "record"}, timeout=30)
+    assert told.status_code == 200, told.text
+    assert told.json()["responseSummary"] == {"exists": True, "numTotalResults": 1}
     assert failed() == failed_before
 
 

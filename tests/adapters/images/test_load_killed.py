@@ -36,7 +36,7 @@ def killed_at_random(archive: Archive, rounds: int) -> None:
     assert len(objects) == count
     assert len({data.SOPInstanceUID for data in objects}) == count
     assert len(archive.individuals()) == rounds
-    assert sweep(archive.engine, archive.quarantine, before=time.time() + 1) >= 0
+    sweep(archive.engine, archive.quarantine, before=time.time() + 1)
     assert archive.originals() == []
     archive.expect_clean()
 
