@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import connexion
@@ -133,12 +134,13 @@ class Search:
             partner = plan.partner(part.member)
             bodies[part.member] = body if partner is None else {**body, "partner": partner}
 
-        def arrived(node: str, reply: Reply) -> None:
+        def told(tell: Emit, node: str, reply: Reply) -> None:
             part = next(part for part in plan.parts if part.member == node)
             judged, sides = _read({node: reply}, plan, requested)
-            if emit is not None:
-                emit({"event": "node", "node": _node(part, judged[node], sides)})
+            tell({"event": "node", "node": _node(part, judged[node], sides)})
 
+        # Who does not stream has each side read once, with the others.
+        arrived = None if emit is None else partial(told, emit)
         asked = await self._ask("/federation/v1/side", bodies, token, until, arrived)
         replies, sides = _read(asked, plan, requested)
         if not same_key(sides.values()):
