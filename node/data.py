@@ -187,7 +187,7 @@ class Data:
     def prompt(self, file: FileRecord) -> bool:
         """Whether the file can be looked at without waiting for a network, so in the thread of the event loop."""
         store = next((self._stores[name] for name, _ in file.locations if name in self._stores), None)
-        return isinstance(store, LocalStore) and store.prompt
+        return store is not None and store.prompt
 
     def place(self, file: FileRecord) -> tuple[ArchiveStore, str]:
         """The store and key to read the file from."""

@@ -1,4 +1,4 @@
-"""Studies, series and instances of images that exist: searched for, and named."""
+"""Studies, series and instances of images that exist, searched for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
-    bindparam,
     distinct,
     exists,
     false,
@@ -24,7 +23,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from adapters.catalog.catalog import Catalog, FileRecord
 from adapters.catalog.models import (
     File,
     FilePerson,
@@ -98,28 +96,6 @@ SELECTIVE = frozenset({"StudyInstanceUID", "SeriesInstanceUID", "PatientID", "Pa
 UNSELECTIVE = frozenset({"Modality", "BodyPartExamined", "SOPClassUID"})
 
 
-def _held(*, series: bool, instance: bool) -> Select[str, str]:
-    question = (
-        select(File.id, func.coalesce(ImagingInstance.syntax, ""))
-        .select_from(File)
-        .join(ImagingSeries, ImagingSeries.uid == File.series)
-        .join(ImagingInstance, ImagingInstance.uid == File.instance, isouter=True)
-        .where(ImagingSeries.study == bindparam("study"))
-        .order_by(ImagingSeries.number, ImagingSeries.uid, ImagingInstance.number, File.instance)
-    )
-    if series:
-        question = question.where(ImagingSeries.uid == bindparam("series"))
-    return question.where(File.instance == bindparam("instance")) if instance else question
-
-
-# Put together once: that costs more than running them.
-HELD: Mapping[Level, Select[str, str]] = {
-    "study": _held(series=False, instance=False),
-    "series": _held(series=True, instance=False),
-    "instance": _held(series=True, instance=True),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Match:
     """One condition: the attribute is one of ``texts`` (wildcards ``*`` and ``?``), a number, or within ``days``."""
@@ -128,23 +104,6 @@ class Match:
     texts: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     days: tuple[dt.date | None, dt.date | None] | None = None  # first and last, both included; None: open
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An object of the archive.
-
-    :ivar syntax: its transfer syntax; empty where the catalog does not know.
-    """
-
-    file: FileRecord
-    study: str
-    syntax: str
-
-    @property
-    def path(self) -> str:
-        """Its place below the URL of a DICOMweb service."""
-        return f"studies/{self.study}/series/{self.file.series}/instances/{self.file.instance}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +117,10 @@ class Found:
 
 
 class Images:
-    """Read side of the catalog for images.
+    """Read side of the catalog for images."""
 
-    :param catalog: says what exists, and gives the files.
-    """
-
-    def __init__(self, engine: Engine, catalog: Catalog) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._catalog = catalog
-
-    def held(self, study: str, series: str | None = None, instance: str | None = None) -> list[Held]:
-        """The objects of a study, of one of its series or of one instance, in the order of their numbers."""
-        level: Level = "instance" if instance else "series" if series else "study"
-        given = {"study": study, "series": series, "instance": instance}
-        with self._engine.connect() as connection:
-            syntaxes = {str(id): str(syntax) for id, syntax in connection.execute(HELD[level], given)}
-        files = self._catalog.files(syntaxes)
-        return [Held(files[id], study, syntax) for id, syntax in syntaxes.items() if id in files]
 
     def search(
         self,

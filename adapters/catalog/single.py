@@ -12,19 +12,17 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
-from sqlalchemy import Date, Engine, bindparam, func, select
-from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy import Date, bindparam, func, select
 from sqlalchemy.orm import aliased
 
+from adapters.catalog.beside import Beside, Statement
 from adapters.catalog.catalog import Catalog, DatasetRecord, FileRecord
 from adapters.catalog.models import Checksum, Dataset, File, Location
 from adapters.catalog.together import Together
 from adapters.catalog.visibility import file_exists
 
-KEPT = 4096  # files that were read since the last change
 DATASETS = 1000  # descriptions of data sets whose rows were parsed already
 
-DATA_VERSION = "PRAGMA data_version"
 _Index = aliased(File)
 _SET = (
     Dataset.accession,
@@ -40,7 +38,7 @@ _SET = (
     Dataset.created_at,
     Dataset.updated_at,
 )
-_WHOLE = (
+WHOLE = Statement(
     select(
         *_SET,
         File.name,
@@ -80,22 +78,15 @@ def single(catalog: Catalog) -> Single:
 class InPlace:
     """Reads with one statement in the thread of the event loop: 20 µs, less than it takes to wake another thread.
 
-    SQLite tells a connection whether another has committed since (3 µs): until one has, a file is what it was. In WAL
-    mode a reader waits for no writer. Where it would have to wait all the same (the database is being recovered), the
-    question goes the other way.
+    Where it would have to wait all the same (the database is being recovered), the question goes the other way.
 
     :param otherwise: where questions go then.
     """
 
     def __init__(self, catalog: Catalog, otherwise: Single) -> None:
-        self._catalog = catalog
+        self._today = catalog.today
         self._otherwise = otherwise
-        compiled = _WHOLE.compile(dialect=dialect(paramstyle="named"))
-        self._statement = str(compiled)
-        self._given = dict(compiled.params)
-        self._connection: sqlite3.Connection | None = None
-        self._state: object = None
-        self._kept: dict[str, FileRecord] = {}
+        self._beside = Beside(catalog.engine, catalog.today)
 
     async def file(self, id: str) -> FileRecord | None:
         """See :class:`Single`."""
@@ -105,31 +96,13 @@ class InPlace:
             return await self._otherwise.file(id)
 
     def _file(self, id: str) -> FileRecord | None:
-        if self._connection is None:
-            self._connection = _reader(self._catalog.engine)
-        today = self._catalog.today()
-        # Asked before the file is read: one that is newer than this is given up at the next question.
-        state = (self._connection.execute(DATA_VERSION).fetchall(), today)
-        if state != self._state or len(self._kept) >= KEPT:
-            self._state, self._kept = state, {}
-        kept = self._kept.get(id)
-        if kept is not None:
-            return kept
-        given = {**self._given, "id": id, "today": today.isoformat()}
-        # All rows, though there is one at most: a statement that is not read to its end holds its snapshot.
-        for row in self._connection.execute(self._statement, given).fetchall():
-            self._kept[id] = _file(id, row)
-        return self._kept.get(id)
-
-
-def _reader(engine: Engine) -> sqlite3.Connection:
-    """A connection of its own, which only reads and never waits."""
-    pooled = engine.raw_connection()
-    connection: Any = pooled.driver_connection
-    pooled.detach()
-    for pragma in ("query_only=ON", "busy_timeout=0"):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection  # type: ignore[no-any-return]
+        unchanged = self._beside.unchanged()
+        kept: FileRecord | None = unchanged.records.get(id)
+        if kept is None:
+            for row in self._beside.rows(WHOLE, {"id": id, "today": self._today().isoformat()}):
+                kept = _file(id, row)
+                unchanged.keep(id, kept)
+        return kept
 
 
 def _file(id: str, row: tuple[Any, ...]) -> FileRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from adapters.dicom.layout import Layout, layout
 from adapters.dicom.reading import UNREADABLE, Header, quietly, whole
 from adapters.store.source import ByteSource
 
@@ -48,7 +50,8 @@ def rendered(source: ByteSource, header: Header, frame: int, view: View) -> byte
     :param frame: 1-based; it exists.
     :raises NoCodec: if it cannot be decoded.
     """
-    image = Image.fromarray(_eight_bits(_decoded(source, header, frame), header.data, view))
+    array = _decoded(source, layout(header), frame)
+    image = Image.fromarray(_eight_bits(array, header.data, view))
     if view.viewport:
         image.thumbnail(view.viewport)
     out = BytesIO()
@@ -59,12 +62,12 @@ def rendered(source: ByteSource, header: Header, frame: int, view: View) -> byte
     return out.getvalue()
 
 
-def decoded(source: ByteSource, header: Header, frame: int) -> bytes:
+def decoded(source: ByteSource, layout: Layout, frame: int) -> bytes:
     """A frame as native little-endian bytes, colours by pixel.
 
     :raises NoCodec: if it cannot be decoded.
     """
-    array = _decoded(source, header, frame, raw=True)
+    array = _decoded(source, layout, frame, raw=True)
     return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
@@ -81,7 +84,8 @@ def uncompressed(source: ByteSource) -> bytes:
     try:
         with quietly():
             if data.file_meta.TransferSyntaxUID.is_compressed and "PixelData" in data:
-                _small_enough(Header(data, "", None), frames=Header(data, "", None).number("NumberOfFrames", 1))
+                header = Header(data, "", None)
+                _small_enough(layout(header), frames=header.number("NumberOfFrames", 1))
                 data.decompress(generate_instance_uid=False)
             data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
             data.save_as(out, implicit_vr=False, little_endian=True, enforce_file_format=True)
@@ -90,6 +94,7 @@ def uncompressed(source: ByteSource) -> bytes:
     return out.getvalue()
 
 
+@cache
 def can_decode(syntax: str) -> bool:
     """Whether there is a codec for a transfer syntax, or none is needed."""
     uid = UID(syntax)
@@ -101,14 +106,13 @@ def can_decode(syntax: str) -> bool:
         return False
 
 
-def _small_enough(header: Header, frames: int) -> None:
-    pixels = header.number("Rows", 0) * header.number("Columns", 0) * frames
-    if pixels * header.number("SamplesPerPixel", 1) * header.number("BitsAllocated", 8) // 8 > LARGEST:
+def _small_enough(layout: Layout, frames: int) -> None:
+    if layout.decoded(frames) > LARGEST:
         raise NoCodec("its pixel data is too large to be decoded at once")
 
 
-def _decoded(source: ByteSource, header: Header, frame: int, *, raw: bool = False) -> NDArray[Any]:
-    _small_enough(header, frames=1)
+def _decoded(source: ByteSource, layout: Layout, frame: int, *, raw: bool = False) -> NDArray[Any]:
+    _small_enough(layout, frames=1)
     try:
         with source.open() as file, quietly():
             return pixel_array(file, index=frame - 1, raw=raw)

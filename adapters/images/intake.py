@@ -90,9 +90,7 @@ class Reception:
         self.quarantine.settle()
         with Session(writing(self.engine)) as session, session.begin():
             take_turn(session)
-            dataset = session.get(Dataset, self.dataset)
-            if dataset is None or dataset.withdrawn_at is not None:
-                raise NoCollection(f"collection {self.dataset!r} is not registered")
+            registered(session, self.dataset)
             receiving = Receiving(session, self, seen)
             return [receiving.receive(one) for one in seen]
 
@@ -129,6 +127,16 @@ class Reception:
         held = select(Arrival.id).where(Arrival.store == STORE, Arrival.key == key).limit(1)
         if session.scalar(held) is None:
             self.quarantine.path(key).unlink(missing_ok=True)
+
+
+def registered(session: Session, collection: str) -> None:
+    """See that a collection is there.
+
+    :raises NoCollection: if it is not registered, or was withdrawn.
+    """
+    dataset = session.get(Dataset, collection)
+    if dataset is None or dataset.withdrawn_at is not None:
+        raise NoCollection(f"collection {collection!r} is not registered")
 
 
 def sop_of(path: Path) -> tuple[str, str] | None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from adapters.deid.errors import Refused
 from adapters.deid.objects import Reader
-from adapters.images.intake import Reception
+from adapters.images.intake import Reception, registered
 from adapters.images.parcels import BadEntry, Entry, Parcel
 from adapters.images.quarantine import TooLarge
 from adapters.images.receiving import Seen
@@ -41,6 +41,8 @@ def load(reception: Reception, parcel: Parcel, most: int, progress: Progress) ->
     :raises BadParcel: if the parcel is none.
     :raises NoCollection: if there is no such collection.
     """
+    with Session(reception.engine) as session:
+        registered(session, reception.dataset)  # before an original of nobody's lies in quarantine
     loaded, reader = Loaded(), Reader(reception.profile)
     total = sum(1 for _ in parcel.entries())
     waiting: list[tuple[str, Seen]] = []

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from adapters.catalog.engine import writing
 from adapters.deid.redaction import Box
-from adapters.dicom.frames import count
+from adapters.dicom.layout import count
 from adapters.dicom.pictures import NoCodec, View, rendered
 from adapters.dicom.reading import Header, Unreadable, header
 from adapters.images.quarantine import STORE, Quarantine

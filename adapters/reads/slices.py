@@ -10,11 +10,11 @@ import datetime as dt
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from adapters.cache import Cache
 from adapters.reads import bam, bcf, bgzf, cram, vcf
 from adapters.reads.belonging import check_containers, check_records
 from adapters.reads.binning import BinnedIndex
 from adapters.reads.blocks import cut
-from adapters.reads.cache import Cache
 from adapters.reads.containers import containers
 from adapters.reads.crai import ContainerIndex, parse_crai
 from adapters.reads.errors import DamagedFile, DamagedIndex, MissingIndex, StaleIndex, UnknownReference

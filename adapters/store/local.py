@@ -33,7 +33,6 @@ class LocalStore:
     """Files under ``root``. Symbolic links are followed as long as they stay inside the root.
 
     ``list`` names files and links to files, and does not descend into linked folders (they may form circles).
-    ``prompt`` says whether looking at a file never waits for a network: such a look needs no thread of its own.
     """
 
     def __init__(self, name: str, root: Path) -> None:

@@ -83,7 +83,11 @@ class ArchiveStore(Protocol):
 
     All raise :class:`InvalidKey` (or its subclass :class:`KeyOutsideRoot`) for an impossible key,
     :class:`NoSuchObject` for an absent one and :class:`StoreUnavailable` when the store cannot be reached.
+
+    :ivar prompt: looking at an object never waits for a network, so needs no thread of its own.
     """
+
+    prompt: bool
 
     def head(self, key: str) -> Stat:
         """Size, entity tag and time of the last change."""

@@ -34,6 +34,8 @@ METHODS = ("GET", "HEAD", "PUT")
 class S3Store:
     """One bucket. No connection is made before the first request."""
 
+    prompt = False
+
     def __init__(self, name: str, *, endpoint: str, bucket: str, region: str, access_key: str, secret_key: str) -> None:
         self.name = name
         self._bucket = Bucket(

@@ -48,6 +48,14 @@ class ByteSource:
             raise ChangedObject(f"{self.key!r} is shorter than the {self.size} bytes it had")
         return piece
 
+    def at_once(self, offset: int, length: int) -> bytes:
+        """The same bytes without waiting for them.
+
+        :raises WouldWait: if they cannot be had at once.
+        :raises ChangedObject: if the object was replaced since the view was made.
+        """
+        return self._opened.read_at_once(offset, max(0, min(length, self.size - offset)))
+
     def open(self) -> io.BufferedReader:
         """The object as a seekable binary file; small reads are gathered."""
         return io.BufferedReader(_Raw(self), READ_AHEAD)
@@ -72,7 +80,7 @@ class Resident(ByteSource):
         self._left -= wanted
         if self._left < 0:
             raise WouldWait
-        return self._opened.read_at_once(offset, wanted)
+        return self.at_once(offset, wanted)
 
 
 class _Raw(io.RawIOBase):

@@ -196,6 +196,9 @@ def appoint(
     dismiss: Annotated[bool, typer.Option("--dismiss", help="take the office away")] = False,
 ) -> None:
     """Say who may send images to a collection, or who decides about those that wait."""
+    from sqlalchemy.orm import Session
+
+    from adapters.images.intake import NoCollection, registered
     from auth.appointments import OFFICES, Appointments
 
     given = member(config)
@@ -207,6 +210,11 @@ def appoint(
             fail(f"--collection {objection}")
         appointments = Appointments(engine)
         if not dismiss:
+            try:
+                with Session(engine) as session:
+                    registered(session, collection)
+            except NoCollection as error:
+                fail(f"--collection: {error}")
             appointments.appoint(collection, subject, chosen)
             typer.echo(f"{subject} is {chosen} of {collection}")
         elif appointments.dismiss(collection, subject, chosen):

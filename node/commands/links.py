@@ -76,6 +76,8 @@ def links(
         rows = [{"number": one.number, "link": one.link, "by": one.by, "at": one.at.isoformat()} for one in found]
         typer.echo(json.dumps({"versions": rows}))
         return
+    if not found:
+        typer.echo(f"{individual} has never had a link")
     for one in found:
         typer.echo(f"{one.number}  {one.at:%Y-%m-%d %H:%M}  {one.link or '(revoked)'}  by {one.by}")
 

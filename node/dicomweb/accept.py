@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 
 from web.errors import Failure
 
@@ -17,6 +18,7 @@ PARTS = "multipart/related"
 ZIP = "application/zip"
 RANGES = re.compile(r'((?:[^,"]|"[^"]*")+)')
 ANYTHING = "*/*"
+LONGEST_KNOWN = 512  # characters of what is taken apart once
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,21 @@ class Accepted:
         return self.type in (ANYTHING, media_type, media_type.split("/", 1)[0] + "/*")
 
 
-def accepted(header: str | None, parameter: Sequence[str]) -> list[Accepted]:
+def accepted(header: str | None, parameter: Sequence[str]) -> Sequence[Accepted]:
     """The media ranges of a request, the best first; the query parameter ``accept`` overrides the header.
 
     :raises Failure: 400 if one cannot be read.
     """
     text = ",".join(parameter) or header or ANYTHING
+    return _known(text) if len(text) <= LONGEST_KNOWN else _ranges(text)
+
+
+def _ranges(text: str) -> Sequence[Accepted]:
     found = [_range(piece) for piece in RANGES.findall(text) if piece.strip()]
-    return sorted((one for one in found if one.quality > 0), key=lambda one: -one.quality)
+    return tuple(sorted((one for one in found if one.quality > 0), key=lambda one: -one.quality))
+
+
+_known = lru_cache(1000)(_ranges)  # clients ask for the same again and again
 
 
 def _range(text: str) -> Accepted:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
-from urllib.parse import parse_qsl
 
 import anyio.to_thread
-import connexion
 import orjson
 from connexion.lifecycle import ConnexionResponse
 from starlette.responses import Response
 
-from adapters.catalog.images import Held, Images, Level, Match
-from adapters.dicom.frames import NoSuchFrame
-from adapters.dicom.model import document
+from adapters.catalog.held import Held
+from adapters.catalog.images import Images, Level, Match
+from adapters.dicom.layout import NoSuchFrame
 from auth.caller import Caller
 from auth.clearinghouse import Clearinghouse
 from node.delivery import CACHE
@@ -22,10 +20,14 @@ from node.dicomweb import accept, attributes, question
 from node.dicomweb.accept import Accepted
 from node.dicomweb.access import Access
 from node.dicomweb.objects import Objects
-from node.dicomweb.parts import Streamed
+from node.dicomweb.parts import begun
 from node.dicomweb.pixels import Pixels
 from node.dicomweb.retrieval import Retrieval
 from web.errors import Failure
+from web.request import header, parameters
+
+GATHERED = 1 << 16  # bytes of headers that are sent together
+Answer = Callable[[Sequence[Held], Sequence[Accepted]], Awaitable[Response]]
 
 DIRECT = frozenset(
     {
@@ -124,11 +126,11 @@ class DicomWeb:
 
     async def render_instance(self, study: str, series: str, instance: str) -> Response:
         """The first frame of an object as a picture."""
-        return await self._answer(partial(self._pixels.rendered, "1", _parameters()), study, series, instance)
+        return await self._answer(partial(self._pixels.rendered, "1", parameters()), study, series, instance)
 
     async def render_frames(self, study: str, series: str, instance: str, frames: str) -> Response:
         """A frame of an object as a picture."""
-        return await self._answer(partial(self._pixels.rendered, frames, _parameters()), study, series, instance)
+        return await self._answer(partial(self._pixels.rendered, frames, parameters()), study, series, instance)
 
     async def study_thumbnail(self, study: str) -> Response:
         """A small picture of a study: of the object in the middle."""
@@ -143,31 +145,28 @@ class DicomWeb:
         return await self._answer(self._pixels.thumbnail, study, series, instance)
 
     async def _caller(self) -> Caller:
-        return await self._clearinghouse.bearer(connexion.request.headers.get("authorization"))
+        return await self._clearinghouse.bearer(header(b"authorization"))
 
-    async def _answer(self, made: Callable[[Sequence[Held], list[Accepted]], Response], *uids: str) -> Response:
+    async def _answer(self, made: Answer, *uids: str) -> Response:
         """What ``made`` makes of the files of a study, series or instance that the caller may have."""
         caller = await self._caller()
-        wanted = accept.accepted(connexion.request.headers.get("accept"), _values("accept"))
-
-        def answer() -> Response:
-            try:
-                return made(self._access.objects(caller, *uids), wanted)
-            except NoSuchFrame as error:
-                raise Failure(404, str(error)) from error
-
-        return await anyio.to_thread.run_sync(answer)
+        named = tuple(value for name, value in parameters() if name == "accept")
+        wanted = accept.accepted(header(b"accept"), named)
+        try:
+            return await made(await self._access.objects(caller, *uids), wanted)
+        except NoSuchFrame as error:
+            raise Failure(404, str(error)) from error
 
     async def _search(self, level: Level, study: str | None = None, series: str | None = None) -> ConnexionResponse:
-        asked = question.parsed(level, _parameters())
+        asked = question.parsed(level, parameters())
         caller = await self._caller()
+        if study is not None:
+            await self._access.objects(caller, study, series)
         return await anyio.to_thread.run_sync(self._found, level, asked, caller, study, series)
 
     def _found(
         self, level: Level, asked: question.Question, caller: Caller, study: str | None, series: str | None
     ) -> ConnexionResponse:
-        if study is not None:
-            self._access.objects(caller, study, series)
         within = [Match("StudyInstanceUID", (study,))] if study else []
         within += [Match("SeriesInstanceUID", (series,))] if series else []
         found = []
@@ -186,33 +185,18 @@ class DicomWeb:
             headers={"Cache-Control": CACHE, **headers},
         )
 
-    def _metadata(self, objects: Sequence[Held], wanted: list[Accepted]) -> Response:
+    async def _metadata(self, objects: Sequence[Held], wanted: Sequence[Accepted]) -> Response:
         if not any(one.takes(accept.JSON) or one.takes("application/json") for one in wanted if not one.multipart):
             raise accept.refused([accept.JSON])
-        documents = self._documents(objects)
-        return _json(_array([next(documents)], documents))
+        return await begun(self._documents(objects), {"Content-Type": accept.JSON})
 
-    def _documents(self, objects: Iterable[Held]) -> Iterator[bytes]:
+    async def _documents(self, objects: Sequence[Held]) -> AsyncGenerator[bytes, None]:
+        """A JSON array of headers, some of them a piece."""
+        lead, gathered = b"[", bytearray()
         for held in objects:
-            yield orjson.dumps(document(self._objects.header(held), self._objects.url(held, "/bulkdata")))
-
-
-def _json(content: Iterable[bytes]) -> Response:
-    return Streamed(content, headers={"Cache-Control": CACHE}, media_type=accept.JSON)
-
-
-def _array(first: list[bytes], others: Iterator[bytes]) -> Iterator[bytes]:
-    """A JSON array; ``first`` was made before the answer began, so that a failure can still be told."""
-    yield b"[" + b",".join(first)
-    for other in others:
-        yield b"," + other
-    yield b"]"
-
-
-def _parameters() -> list[tuple[str, str]]:
-    """Names and values of the URL's query in their order."""
-    return parse_qsl(connexion.request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-
-
-def _values(name: str) -> list[str]:
-    return [value for given, value in _parameters() if given == name]
+            gathered += lead + await self._objects.document(held)
+            lead = b","
+            if len(gathered) > GATHERED:
+                yield bytes(gathered)
+                gathered.clear()
+        yield bytes(gathered + b"]")

@@ -1,15 +1,22 @@
-"""Files of the archive as DICOM objects: where their bytes come from, and in which transfer syntax they leave."""
+"""Files of the archive as DICOM objects: opened, described, decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
+import anyio.to_thread
+import orjson
 import structlog
 
+from adapters.cache import Cache
 from adapters.catalog.catalog import FileRecord
-from adapters.catalog.images import Held
-from adapters.dicom import frames, pictures
+from adapters.catalog.held import Held
+from adapters.dicom import pictures
+from adapters.dicom.frames import compressed
+from adapters.dicom.layout import Layout, NoSuchFrame, layout
+from adapters.dicom.model import document
 from adapters.dicom.reading import Header, Unreadable, header
 from adapters.store.protocol import ArchiveStore, ChangedObject, NoSuchObject
 from adapters.store.source import ByteSource
@@ -19,62 +26,82 @@ from web.errors import Failure
 
 log = structlog.get_logger(__name__)
 AS_STORED = "*"
+DOCUMENTS = 64 << 20  # bytes of headers as JSON that a process keeps
+LAYOUTS = 50_000  # objects of which it knows where their pixels are
 Place = Callable[[FileRecord], tuple[ArchiveStore, str]]
+T = TypeVar("T", bytes, Layout)
 
 
 class Objects:
-    """Reads objects; every method may wait for the store and is to be called from a thread.
+    """Reads objects. What was read of a file is kept by its id and what the store calls its content now.
 
+    :param place: store and key of a file.
     :param base: URL of the service.
     """
 
     def __init__(self, place: Place, base: str) -> None:
         self._place = place
         self.base = base
+        self._documents: Cache[bytes] = Cache(DOCUMENTS, len)
+        self._layouts: Cache[Layout] = Cache(LAYOUTS, lambda _: 1)
 
     def url(self, held: Held, below: str = "") -> str:
         """The URL of an object, or of something below it."""
         return f"{self.base}/{held.path}{below}"
 
-    def syntax(self, held: Held) -> str:
-        """The transfer syntax of an object."""
-        return held.syntax or self.header(held).syntax
+    def prompt(self, held: Held) -> bool:
+        """Whether :meth:`opened` waits for no network, so that it may be called in the thread of the event loop."""
+        return held.file.available and self._place(held.file)[0].prompt
 
-    def place(self, held: Held) -> tuple[ArchiveStore, str]:
-        """Store and key of an object whose bytes are there.
+    def opened(self, held: Held) -> ByteSource:
+        """The bytes of an object, looked at now.
 
         :raises Failure: 503 if they come from tape, 500 (told to the operator) if they are not those registered.
         """
         file = held.file
         if not file.available:
             raise Failure(503, f"{file.instance} comes from tape: ask again later", headers={"Retry-After": "3600"})
-        store, key = self._place(file)
         try:
-            size = store.head(key).size
+            source = ByteSource(*self._place(file))
         except NoSuchObject as error:
             log.error("archived_file_missing", file=file.id)
             message = f"the archive has lost the bytes of {file.instance}; the operator has been told"
             raise Failure(500, message) from error
-        if size != file.size:
-            log.error("archived_file_changed", file=file.id, size=size, registered=file.size)
+        if source.size != file.size:
+            source.close()
+            log.error("archived_file_changed", file=file.id, size=source.size, registered=file.size)
             message = f"the bytes of {file.instance} are not those registered; the operator has been told"
             raise Failure(500, message)
-        return store, key
+        return source
 
-    def stored(self, held: Held, start: int = 0, length: int | None = None) -> Callable[[], Iterable[bytes]]:
-        """The bytes of an object as they are, from the 0-based ``start`` on, a piece at a time.
+    def stream(self, held: Held, start: int, length: int) -> Iterator[bytes]:
+        """Bytes of an object from the 0-based ``start`` on, a piece at a time; to be called from a thread.
 
-        :raises Failure: as :meth:`place`, at once.
+        :raises Failure: as :meth:`opened`, at once.
         """
-        store, key = self.place(held)
-        return lambda: store.stream(key, start, held.file.size - start if length is None else length, PIECE)
+        self.opened(held).close()
+        store, key = self._place(held.file)
+        return store.stream(key, start, length, PIECE)
+
+    async def syntax(self, held: Held) -> str:
+        """The transfer syntax of an object."""
+        return held.syntax or (await self.layout(held)).syntax
+
+    async def layout(self, held: Held) -> Layout:
+        """Where the pixels of an object are.
+
+        :raises Failure: as :meth:`opened`, and 500 if it is damaged.
+        """
+        return await self._described(self._layouts, held, lambda source: layout(header(source)))
+
+    async def document(self, held: Held) -> bytes:
+        """The header of an object as JSON; raises as :meth:`layout`."""
+        bulk = self.url(held, "/bulkdata")
+        return await self._described(self._documents, held, lambda source: orjson.dumps(document(header(source), bulk)))
 
     def header(self, held: Held) -> Header:
-        """The header of an object.
-
-        :raises Failure: as :meth:`place`, and 500 if it is damaged.
-        """
-        with self._opened(held) as source:
+        """The header of an object; raises as :meth:`layout`. To be called from a thread, as all below."""
+        with self._reading(held) as source:
             return header(source)
 
     def explicit(self, held: Held) -> bytes:
@@ -82,40 +109,64 @@ class Objects:
 
         :raises Failure: 406 if its pixel data cannot be decoded.
         """
-        with self._opened(held) as source:
+        with self._reading(held) as source:
             return pictures.uncompressed(source)
 
-    def decoded(self, held: Held, header: Header, frame: int) -> bytes:
+    def decoded(self, held: Held, layout: Layout, frame: int) -> bytes:
         """A compressed frame, decoded.
 
         :raises Failure: 406 if there is no codec.
         """
-        with self._opened(held) as source:
-            return pictures.decoded(source, header, frame)
+        with self._reading(held) as source:
+            return pictures.decoded(source, layout, frame)
 
-    def compressed(self, held: Held, header: Header, frame: int) -> bytes:
+    def compressed(self, held: Held, layout: Layout, frame: int) -> bytes:
         """A compressed frame as it is stored."""
-        with self._opened(held) as source:
-            return frames.compressed(source, header, frame)
+        with self._reading(held) as source:
+            return compressed(source, layout, frame)
 
-    def picture(self, held: Held, header: Header, frame: int, view: pictures.View) -> bytes:
-        """A frame as a picture.
+    def picture(self, held: Held, frame: int | None, view: pictures.View) -> bytes:
+        """A frame as a picture, the one in the middle if none is named.
 
-        :raises Failure: 406 if there is no codec.
+        :raises Failure: 404 if there is no such frame, 406 if there is no codec.
         """
-        with self._opened(held) as source:
-            return pictures.rendered(source, header, frame, view)
+        with self._reading(held) as source:
+            read = header(source)
+            found = layout(read)
+            chosen = frame or (found.count + 1) // 2
+            found.check(chosen)
+            return pictures.rendered(source, read, chosen, view)
+
+    async def _described(self, cache: Cache[T], held: Held, make: Callable[[ByteSource], T]) -> T:
+        if self.prompt(held):
+            with self.opened(held) as source:
+                known = cache.known(_content(held, source))
+            if known is not None:
+                return known
+
+        def read() -> T:
+            with self._reading(held) as source:
+                return cache.get(_content(held, source), lambda: make(source))
+
+        return await anyio.to_thread.run_sync(read)
 
     @contextmanager
-    def _opened(self, held: Held) -> Iterator[ByteSource]:
+    def _reading(self, held: Held) -> Iterator[ByteSource]:
         try:
-            with ByteSource(*self.place(held)) as source:
+            with self.opened(held) as source:
                 yield source
+        except NoSuchFrame as error:
+            raise Failure(404, str(error)) from error
         except pictures.NoCodec as error:
             raise Failure(406, f"{held.file.instance}: {error}; ask for transfer-syntax=*") from error
         except (Unreadable, ChangedObject) as error:
             log.error("image_damaged", file=held.file.id, reason=str(error))
             raise Failure(500, f"{held.file.instance} is damaged; the operator has been told") from error
+
+
+def _content(held: Held, source: ByteSource) -> tuple[str, str, str]:
+    """Other bytes in a file's place are another content, another place of it has other URLs."""
+    return held.file.id, source.etag, held.path
 
 
 def fits(wanted: Accepted, syntax: str) -> bool:

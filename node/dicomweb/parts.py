@@ -2,98 +2,126 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from io import RawIOBase
 from typing import Any
 
-from starlette.responses import Response, StreamingResponse
+import anyio.to_thread
+import structlog
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from node.delivery import CACHE, Delivered
+from node.delivery import CACHE, STALL_SECONDS
+from node.dicomweb.content import Content
 
-AT_ONCE = 1 << 20  # bytes of one part that are read where they are found: handing them over piece by piece costs more
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part.
-
-    :ivar content: gives its bytes, a piece at a time.
-    :ivar size: of the content in bytes, where it is known before.
-    """
+    """One part."""
 
     media_type: str
     location: str
-    content: Callable[[], Iterable[bytes]]
-    size: int | None = None
+    content: Content
 
 
-class Streamed(StreamingResponse):
-    """Sent piece by piece to a client that takes them."""
+class Streamed(Response):
+    """Sent piece by piece to a client that takes them; one that stops is let go, one that goes ends the making.
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as ASGI application."""
-        await Delivered(super().__call__)(scope, receive, send)
-
-
-def related(parts: Iterable[Part], media_type: str, *, only: Part | None = None) -> Response:
-    """``multipart/related`` of parts of ``media_type``.
-
-    :param only: the one part there is, if so: then the length of the answer can be told.
+    :param first: piece, made before the answer begins, so that a failure can still be told.
     """
+
+    def __init__(self, first: bytes, others: AsyncGenerator[bytes, None], headers: dict[str, str]) -> None:
+        super().__init__(headers=headers)
+        if "Content-Length" not in headers:
+            del self.headers["Content-Length"]  # that of an empty body
+        self._first = first
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - of its protocol
+        """Answer as ASGI application."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        gone = asyncio.create_task(_gone(receive))
+        try:
+            async with asyncio.timeout(None) as patience, aclosing(self._others) as others:
+                await _patiently(send, self._first, patience)
+                async for piece in others:
+                    if gone.done():
+                        return
+                    await _patiently(send, piece, patience)
+            await send({"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            log.warning("client_stalled")  # the server closes a connection whose answer was not finished
+        finally:
+            gone.cancel()
+
+
+async def _patiently(send: Send, piece: bytes, patience: asyncio.Timeout) -> None:
+    patience.reschedule(asyncio.get_running_loop().time() + STALL_SECONDS)
+    await send({"type": "http.response.body", "body": piece, "more_body": True})
+    patience.reschedule(None)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def begun(pieces: AsyncGenerator[bytes, None], headers: dict[str, str]) -> Response:
+    """The answer that has these pieces, of which there is one at least; raises what making the first raises."""
+    first = await anext(pieces, b"")
+    return Streamed(first, pieces, {"Cache-Control": CACHE, **headers})
+
+
+async def related(parts: Sequence[Part], media_type: str) -> Response:
+    """``multipart/related`` of parts of ``media_type``; raises what the first of them raises."""
     boundary = secrets.token_hex(16)
-    kind = f'multipart/related; type="{media_type}"; boundary={boundary}'
-    headers = {"Content-Type": kind, "Cache-Control": CACHE, "Vary": "Accept"}
-    if only is not None:
-        parts = [only]
-        if only.size is not None and only.size <= AT_ONCE:
-            return Response(b"".join(_stream(parts, boundary)), headers=headers)
-        if only.size is not None:
-            length = len(_head(only, boundary)) + only.size + len(_end(boundary))
-            headers["Content-Length"] = str(length)
-    return Streamed(_stream(parts, boundary), headers=headers)
+    headers = {"Content-Type": f'multipart/related; type="{media_type}"; boundary={boundary}', "Vary": "Accept"}
+    heads = [_head(part, boundary) for part in parts]
+    end = f"\r\n--{boundary}--\r\n".encode()
+    sizes = [part.content.size for part in parts]
+    known = [size for size in sizes if size is not None]
+    if len(known) == len(sizes):
+        headers["Content-Length"] = str(sum(known) + sum(map(len, heads)) + 2 * len(parts) - 2 + len(end))
+    return await begun(_stream(parts, heads, end), headers)
 
 
-def alone(part: Part) -> Response:
-    """One part as the whole answer."""
-    headers = {"Cache-Control": CACHE, "Vary": "Accept"}
-    if part.size is None:
-        return Streamed(part.content(), headers=headers, media_type=part.media_type)
-    if part.size <= AT_ONCE:
-        return Response(b"".join(part.content()), headers=headers, media_type=part.media_type)
-    headers["Content-Length"] = str(part.size)
-    return Streamed(part.content(), headers=headers, media_type=part.media_type)
+async def alone(part: Part) -> Response:
+    """One part as the whole answer; raises what it raises."""
+    headers = {"Content-Type": part.media_type, "Vary": "Accept"}
+    if part.content.size is not None:
+        headers["Content-Length"] = str(part.content.size)
+    return await begun(part.content.pieces(), headers)
 
 
-def _stream(parts: Iterable[Part], boundary: str) -> Iterator[bytes]:
+async def _stream(parts: Sequence[Part], heads: Sequence[bytes], end: bytes) -> AsyncGenerator[bytes, None]:
     between = b""
-    for part in parts:
-        head = between + _head(part, boundary)
-        for piece in part.content():
-            yield head + piece if head else piece
-            head = b""
-        if head:
-            yield head
+    for part, head in zip(parts, heads, strict=True):
+        lead = between + head
+        async with aclosing(part.content.pieces()) as pieces:
+            first = await anext(pieces, b"")
+            yield lead
+            yield first
+            async for piece in pieces:
+                yield piece
         between = b"\r\n"
-    yield _end(boundary)
+    yield end
 
 
 def _head(part: Part, boundary: str) -> bytes:
     head = f"--{boundary}\r\nContent-Type: {part.media_type}\r\nContent-Location: {part.location}\r\n"
-    if part.size is not None:
-        head += f"Content-Length: {part.size}\r\n"
-    return f"{head}\r\n".encode("ascii")
-
-
-def _end(boundary: str) -> bytes:
-    return f"\r\n--{boundary}--\r\n".encode("ascii")
+    size = part.content.size
+    return (head + ("" if size is None else f"Content-Length: {size}\r\n") + "\r\n").encode()
 
 
 class _Outbox(RawIOBase):
-    """What a ZIP is written to: it cannot seek, and is emptied after every piece."""
+    """Takes what ``zipfile`` writes until it is sent; it cannot seek, so sizes follow each file."""
 
     def __init__(self) -> None:
         self._written: list[bytes] = []
@@ -112,24 +140,25 @@ class _Outbox(RawIOBase):
         return taken
 
 
-def zipped(files: Iterable[tuple[str, int, Callable[[], Iterable[bytes]]]], name: str) -> Response:
-    """A ZIP of (name, size in bytes, content), not compressed: images hardly shrink."""
+async def zipped(files: Iterable[tuple[str, Content]], name: str) -> Response:
+    """A ZIP of files by name, not compressed: images hardly shrink. Raises what the first of them raises."""
     headers = {
+        "Content-Type": "application/zip",
         "Content-Disposition": f'attachment; filename="{name}.zip"',
-        "Cache-Control": CACHE,
         "Vary": "Accept",
     }
-    return Streamed(_zip(files), headers=headers, media_type="application/zip")
+    return await begun(_zip(files), headers)
 
 
-def _zip(files: Iterable[tuple[str, int, Callable[[], Iterable[bytes]]]]) -> Iterator[bytes]:
+async def _zip(files: Iterable[tuple[str, Content]]) -> AsyncGenerator[bytes, None]:
     outbox = _Outbox()
     with zipfile.ZipFile(outbox, "w", zipfile.ZIP_STORED) as archive:
-        for name, size, content in files:
+        for name, content in files:
             entry = zipfile.ZipInfo(name)
-            entry.file_size = size
+            entry.file_size = content.size or 0
             with archive.open(entry, "w") as out:
-                for piece in content():
-                    out.write(piece)
-                    yield outbox.taken()
+                async with aclosing(content.pieces()) as pieces:
+                    async for piece in pieces:
+                        await anyio.to_thread.run_sync(out.write, piece)  # and its checksum is calculated
+                        yield outbox.taken()
     yield outbox.taken()

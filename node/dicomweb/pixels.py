@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain
 from typing import Any
 
+import anyio.to_thread
 from starlette.responses import Response
 
-from adapters.catalog.images import Held
-from adapters.dicom.frames import MEDIA, NoSuchFrame, count, native
+from adapters.catalog.held import Held
+from adapters.dicom.frames import MEDIA
+from adapters.dicom.layout import Layout
 from adapters.dicom.pictures import View
-from adapters.dicom.reading import Header
 from node.delivery import CACHE
 from node.dicomweb import accept
 from node.dicomweb.accept import EXPLICIT, OCTETS, Accepted
+from node.dicomweb.content import Content, Made, Stored
 from node.dicomweb.objects import Objects, fits, may_be_explicit
 from node.dicomweb.parts import Part, related
 from web.errors import Failure
@@ -34,88 +35,76 @@ class Pixels:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
-    def frames(self, numbers: str, objects: Sequence[Held], wanted: list[Accepted]) -> Response:
+    async def frames(self, numbers: str, objects: Sequence[Held], wanted: Sequence[Accepted]) -> Response:
         """Frames by number, from 1 on, each a part: as they are compressed, or native."""
         (held,) = objects
-        header = self._objects.header(held)
-        return self._frames(held, header, [_existing(header, number) for number in _numbers(numbers)], wanted)
+        layout, chosen = await self._objects.layout(held), _numbers(numbers)
+        for number in chosen:
+            layout.check(number)
+        return await self._frames(held, layout, chosen, wanted)
 
-    def _frames(self, held: Held, header: Header, chosen: list[int], wanted: list[Accepted]) -> Response:
-        compressed = header.pixels is not None and header.pixels[2] is None
-        media = MEDIA.get(header.syntax) if compressed else None
+    async def _frames(self, held: Held, layout: Layout, chosen: list[int], wanted: Sequence[Accepted]) -> Response:
+        media = MEDIA.get(layout.syntax) if layout.compressed else None
         for one in wanted:
-            if media and one.takes(media) and (not one.syntax or fits(one, header.syntax)):
-                get = partial(self._objects.compressed, held, header)
-                return self._made(f"{media}; transfer-syntax={header.syntax}", held, chosen, get)
+            if media and one.takes(media) and (not one.syntax or fits(one, layout.syntax)):
+                get = partial(self._objects.compressed, held, layout)
+                return await self._made(f"{media}; transfer-syntax={layout.syntax}", held, chosen, get)
             if one.takes(OCTETS) and may_be_explicit(one):
-                if compressed:
-                    return self._made(NATIVE, held, chosen, partial(self._objects.decoded, held, header))
-                return related([self._native(held, header, frame) for frame in chosen], OCTETS)
+                if layout.compressed:
+                    return await self._made(NATIVE, held, chosen, partial(self._objects.decoded, held, layout))
+                return await related([self._native(held, layout, frame) for frame in chosen], OCTETS)
         raise accept.refused([kind for kind in (OCTETS, media) if kind])
 
-    def bulk(self, tag: str, objects: Sequence[Held], wanted: list[Accepted]) -> Response:
+    async def bulk(self, tag: str, objects: Sequence[Held], wanted: Sequence[Accepted]) -> Response:
         """A value of the top level; of compressed pixel data, its frames."""
         (held,) = objects
         if not TAG.fullmatch(tag):
             raise Failure(404, f"there is no value {tag[:64]!r}")
-        header, number = self._objects.header(held), int(tag, 16)
-        location = self._objects.url(held, f"/bulkdata/{tag}")
-        if header.pixels is not None and number == header.pixels[0]:
-            _, start, length = header.pixels
-            if length is None:
-                return self._frames(held, header, list(range(1, count(header) + 1)), wanted)
-            part = Part(OCTETS, location, self._objects.stored(held, start, length), length)
+        layout, number = await self._objects.layout(held), int(tag, 16)
+        if layout.pixels is None or number != layout.pixels[0]:
+            content: Content = Made(partial(self._value, held, number))
+        elif layout.pixels[2] is None:
+            return await self._frames(held, layout, list(range(1, layout.count + 1)), wanted)
         else:
-            value = header.data[number].value if number in header.data else None
-            if not isinstance(value, bytes):
-                raise Failure(404, f"{held.file.instance} has no bulk data {tag}")
-            part = Part(OCTETS, location, lambda: [value], len(value))
+            content = Stored(self._objects, held, layout.pixels[1], layout.pixels[2])
         if not any(one.takes(OCTETS) for one in wanted):
             raise accept.refused([OCTETS])
-        return related((), OCTETS, only=part)
+        return await related([Part(OCTETS, self._objects.url(held, f"/bulkdata/{tag}"), content)], OCTETS)
 
-    def rendered(
-        self, numbers: str, given: list[tuple[str, str]], objects: Sequence[Held], wanted: list[Accepted]
+    def _value(self, held: Held, number: int) -> bytes:
+        header = self._objects.header(held)
+        value = header.data[number].value if number in header.data else None
+        if not isinstance(value, bytes):
+            raise Failure(404, f"{held.file.instance} has no bulk data {number:08X}")
+        return value
+
+    async def rendered(
+        self, numbers: str, given: list[tuple[str, str]], objects: Sequence[Held], wanted: Sequence[Accepted]
     ) -> Response:
         """One frame as a picture."""
         (held,) = objects
         if not NUMBERS.fullmatch(numbers) or "," in numbers:
             raise Failure(400, f"frames: {numbers[:64]!r} is not one number; a picture shows one frame")
-        return self._picture(held, int(numbers), _view(dict(given), _format(wanted)))
+        return await self._picture(held, int(numbers), _view(dict(given), _format(wanted)))
 
-    def thumbnail(self, objects: Sequence[Held], wanted: list[Accepted]) -> Response:
+    async def thumbnail(self, objects: Sequence[Held], wanted: Sequence[Accepted]) -> Response:
         """A small picture of the object in the middle, and of its frame in the middle."""
-        held = objects[len(objects) // 2]
-        return self._picture(held, None, View(_format(wanted), viewport=SMALL))
+        return await self._picture(objects[len(objects) // 2], None, View(_format(wanted), viewport=SMALL))
 
-    def _picture(self, held: Held, frame: int | None, view: View) -> Response:
-        header = self._objects.header(held)
-        frame = _existing(header, frame or (count(header) + 1) // 2)
-        content = self._objects.picture(held, header, frame, view)
+    async def _picture(self, held: Held, frame: int | None, view: View) -> Response:
+        content = await anyio.to_thread.run_sync(self._objects.picture, held, frame, view)
         return Response(content, media_type=f"image/{view.format}", headers={"Cache-Control": CACHE, "Vary": "Accept"})
 
-    def _native(self, held: Held, header: Header, frame: int) -> Part:
-        place = native(header, frame)
+    def _native(self, held: Held, layout: Layout, frame: int) -> Part:
+        place = layout.native(frame)
         if place is None:
             raise Failure(406, f"{held.file.instance}: frame {frame} does not begin at a byte of its own")
-        content = self._objects.stored(held, *place)
-        return Part(NATIVE, self._objects.url(held, f"/frames/{frame}"), content, place[1])
+        return Part(NATIVE, self._objects.url(held, f"/frames/{frame}"), Stored(self._objects, held, *place))
 
-    def _made(self, kind: str, held: Held, chosen: list[int], get: Callable[[int], bytes]) -> Response:
-        """Frames made one after the other; the first before the answer begins, so that a failure can still be told."""
-
-        def part(frame: int) -> Part:
-            content = get(frame)
-            return Part(kind, self._objects.url(held, f"/frames/{frame}"), lambda: [content], len(content))
-
-        first = part(chosen[0])
-        return related(chain([first], map(part, chosen[1:])), kind.split(";", 1)[0])
-
-
-def _existing(header: Header, frame: int) -> int:
-    if not 1 <= frame <= count(header):
-        raise NoSuchFrame(f"there is no frame {frame}: the object has {count(header)}")
-    return frame
+    async def _made(self, kind: str, held: Held, chosen: list[int], get: Callable[[int], bytes]) -> Response:
+        """Frames made one after the other."""
+        parts = [Part(kind, self._objects.url(held, f"/frames/{frame}"), Made(partial(get, frame))) for frame in chosen]
+        return await related(parts, kind.split(";", 1)[0])
 
 
 def _numbers(text: str) -> list[int]:
@@ -124,7 +113,7 @@ def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
-def _format(wanted: list[Accepted]) -> Any:
+def _format(wanted: Sequence[Accepted]) -> Any:
     for one in wanted:
         for format in ("jpeg", "png"):
             if one.takes(f"image/{format}") and not one.multipart:

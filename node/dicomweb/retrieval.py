@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from starlette.responses import Response
 
-from adapters.catalog.images import Held
+from adapters.catalog.held import Held
 from adapters.dicom.pictures import can_decode
 from node.dicomweb import accept
 from node.dicomweb.accept import DICOM, EXPLICIT, PARTS, ZIP, Accepted
+from node.dicomweb.content import Content, Made, Stored
 from node.dicomweb.objects import Objects, fits, may_be_explicit
 from node.dicomweb.parts import Part, alone, related, zipped
 from web.errors import Failure
@@ -25,59 +26,48 @@ class Retrieval:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
-    def objects(self, objects: Sequence[Held], wanted: list[Accepted]) -> Response:
+    async def objects(self, objects: Sequence[Held], wanted: Sequence[Accepted]) -> Response:
         """All objects, as parts or as a ZIP."""
         for one in wanted:
             if one.type == ZIP and not one.multipart:
-                return self._zip(objects, one)
+                return await self._zip(objects, one)
             if one.takes(DICOM) and (one.multipart or one.type == accept.ANYTHING):
-                self._agree(objects, one)
-                first = self._part(objects[0], one)  # made at once, so that a failure can still be told
-                return related(chain([first], (self._part(held, one) for held in objects[1:])), DICOM)
+                return await related(await self._parts(objects, one), DICOM)
         raise accept.refused(OFFERED)
 
-    def one(self, objects: Sequence[Held], wanted: list[Accepted]) -> Response:
+    async def one(self, objects: Sequence[Held], wanted: Sequence[Accepted]) -> Response:
         """One object, as the only part or as it is."""
-        (held,) = objects
         for one in wanted:
             if one.takes(DICOM):
-                self._agree(objects, one)
-                part = self._part(held, one)
+                (part,) = await self._parts(objects, one)
                 if one.multipart or one.type == accept.ANYTHING:
-                    return related((), DICOM, only=part)
-                return alone(part)
+                    return await related([part], DICOM)
+                return await alone(part)
         raise accept.refused([*OFFERED[:1], DICOM])
 
-    def _agree(self, objects: Iterable[Held], wanted: Accepted) -> None:
-        """Refuse at once what could only be refused in the middle of the answer."""
-        if wanted.type == accept.ANYTHING or wanted.syntax == "*":
-            return
-        for held in objects:
-            syntax = self._objects.syntax(held)
-            if not fits(wanted, syntax) and not (may_be_explicit(wanted) and can_decode(syntax)):
-                message = f"{held.file.instance} is held in transfer syntax {syntax}; ask for that, or for *"
-                raise Failure(406, message)
-
-    def _part(self, held: Held, wanted: Accepted) -> Part:
+    async def _parts(self, objects: Sequence[Held], wanted: Accepted) -> list[Part]:
+        """The parts; what can be refused is refused here, not in the middle of the answer."""
         if wanted.type == accept.ANYTHING and not wanted.multipart:
             wanted = ANY
-        syntax = self._objects.syntax(held)
+        return [self._part(held, await self._objects.syntax(held), wanted) for held in objects]
+
+    def _part(self, held: Held, syntax: str, wanted: Accepted) -> Part:
+        location = self._objects.url(held)
         if fits(wanted, syntax):
-            kind = f"{DICOM}; transfer-syntax={syntax}"
-            return Part(kind, self._objects.url(held), self._objects.stored(held), held.file.size)
-        content = self._objects.explicit(held)
-        return Part(f"{DICOM}; transfer-syntax={EXPLICIT}", self._objects.url(held), lambda: [content], len(content))
+            return Part(f"{DICOM}; transfer-syntax={syntax}", location, Stored(self._objects, held))
+        if not (may_be_explicit(wanted) and can_decode(syntax)):
+            message = f"{held.file.instance} is held in transfer syntax {syntax}; ask for that, or for *"
+            raise Failure(406, message)
+        content = Made(partial(self._objects.explicit, held))
+        return Part(f"{DICOM}; transfer-syntax={EXPLICIT}", location, content)
 
-    def _zip(self, objects: Sequence[Held], wanted: Accepted) -> Response:
+    async def _zip(self, objects: Sequence[Held], wanted: Accepted) -> Response:
         """As stored unless another transfer syntax is asked for, a folder for each series."""
-        chosen = ANY if not wanted.syntax else wanted
-        self._agree(objects, chosen)
+        parts = await self._parts(objects, wanted if wanted.syntax else ANY)
         name = objects[0].file.series if len({held.file.series for held in objects}) == 1 else "study"
-        return zipped(self._entries(objects, chosen), str(name))
+        return await zipped(_entries(objects, parts), str(name))
 
-    def _entries(
-        self, objects: Iterable[Held], wanted: Accepted
-    ) -> Iterator[tuple[str, int, Callable[[], Iterable[bytes]]]]:
-        for held in objects:
-            part = self._part(held, wanted)
-            yield f"{held.file.series}/{held.file.instance}.dcm", part.size or 0, part.content
+
+def _entries(objects: Sequence[Held], parts: Sequence[Part]) -> Iterator[tuple[str, Content]]:
+    for held, part in zip(objects, parts, strict=True):
+        yield f"{held.file.series}/{held.file.instance}.dcm", part.content

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
 from adapters.catalog.catalog import Catalog
+from adapters.catalog.held import holding
 from adapters.catalog.images import Images
 from adapters.images.intake import Reception
 from auth.clearinghouse import Clearinghouse
@@ -31,10 +32,9 @@ def contract(
 
     :param place: store and key of a file.
     """
-    images = Images(engine, catalog)
-    access = Access(catalog, images, policy, public_url)
+    access = Access(catalog, holding(catalog), policy, public_url)
     objects = Objects(place, public_url + PATH)
-    return Contract("dicomweb", PATH, DicomWeb(images, access, objects, clearinghouse), DIRECT)
+    return Contract("dicomweb", PATH, DicomWeb(Images(engine), access, objects, clearinghouse), DIRECT)
 
 
 def storing(

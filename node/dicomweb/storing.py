@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from adapters.deid.errors import Refused
 from adapters.deid.objects import Reader
-from adapters.images.intake import Reception, sop_of
+from adapters.images.intake import NoCollection, Reception, sop_of
 from adapters.images.quarantine import Incoming, TooLarge
 from adapters.images.reasons import CANNOT_UNDERSTAND, NO_RESOURCES, OTHER_STUDY, status_of
 from adapters.images.receiving import Seen
@@ -90,6 +90,8 @@ class Storing:
         except BaseException as error:  # a client that goes away too: nothing of its request stays
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(taking.give_up)
+            if isinstance(error, NoCollection):
+                raise Failure(404, str(error)) from error
             if isinstance(error, OSError) and error.errno in FULL:
                 log.error("quarantine_full", collection=reception.dataset)
                 raise Failure(503, "there is no room for more images; the operator has been told") from error

@@ -70,7 +70,10 @@ def test_an_image_is_drawn_over_accepted_and_found(family: Family, visits: Visit
     assert requests.get(f"{url}/review/1/original.png", timeout=30, allow_redirects=False).status_code == 302
     stranger.problems.clear()  # the browser told of the 403
 
-    done = gsanode(family, "images", "appoint", reviewer["subject"], "--collection", collection, "--as", "reviewer")
+    office = ("images", "appoint", reviewer["subject"], "--as", "reviewer", "--collection")
+    nowhere = gsanode(family, *office, "OBIA999999")
+    assert (nowhere.returncode, "'OBIA999999' is not registered" in nowhere.stderr) == (2, True)
+    done = gsanode(family, *office, collection)
     assert done.returncode == 0, done.stderr
     visitor = visits()
     page = visitor.page

@@ -176,3 +176,48 @@ def test_a_form_of_another_session_is_refused(family: Family, visits: Visits) ->
     expect(visitor.page.get_by_text("This form is out of date")).to_be_visible()
     assert [one for one in visitor.problems if "403" not in one] == []
     visitor.problems.clear()
+
+
+OPENED = re.compile(r"Open (\S+) and check that it shows the code (\S+)")
+
+
+def test_a_command_signs_in_by_the_browser(family: Family, visits: Visits, granted: None, tmp_path: Path) -> None:
+    """Device flow (RFC 8628): the command says where to go, a person decides there, controlled files come."""
+    file = family.file("gsa-human", "controlled", "BAM")["id"]
+    visitor, (command, address, code) = visits(), begin_device_login(family, file, tmp_path)
+    with command:
+        visitor.open(address)
+        visitor.sign_in(family.user(ROLE))
+        expect(visitor.page.get_by_text(code)).to_be_visible()
+        visitor.look("device-consent")
+        visitor.page.get_by_role("button", name="Allow", exact=True).click()
+        expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Connected")
+        assert command.wait(240) == 0
+    (fetched,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert fetched.read_bytes() == family.stored("gsa-human", fetched.name).read_bytes()
+
+
+def test_a_command_that_is_refused_in_the_browser_fetches_nothing(
+    family: Family, visits: Visits, tmp_path: Path
+) -> None:
+    visitor, (command, address, code) = visits(), begin_device_login(family, "any", tmp_path)
+    with command:
+        visitor.open(address)
+        visitor.sign_in(family.user(ROLE))
+        expect(visitor.page.get_by_text(code)).to_be_visible()
+        visitor.page.get_by_role("button", name="Do not allow", exact=True).click()
+        assert command.wait(240) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def begin_device_login(family: Family, file: str, out: Path) -> tuple[subprocess.Popen[str], str, str]:
+    """The running command, the address it tells and the code to be compared."""
+    environment = {**os.environ, "GSANODE_CLIENT": family.facts["client"]}
+    command = [sys.executable, "-m", "node.cli", "download", f"drs://gsa-human.localhost/{file}"]
+    process = subprocess.Popen(
+        [*command, "--login", "--out", str(out)], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr
+    told = OPENED.fullmatch(process.stderr.readline().strip())
+    assert told
+    return process, told[1], told[2]

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from adapters.catalog.catalog import Catalog
+from adapters.catalog.engine import writing
+from adapters.catalog.models import Dataset
 from adapters.images.intake import Reception
 from auth.appointments import Appointments
 from auth.caller import ANONYMOUS, Caller
@@ -22,7 +25,7 @@ from node.dicomweb import service
 from node.reception import reception
 from node.settings import ImageSettings, profile
 from tests.adapters.images.made import COLLECTION, KEY, PATIENT, Archive, image, opened
-from tests.node.family import TODAY
+from tests.node.family import NOW, TODAY
 from web.application import Assembly, create_application
 from web.errors import Failure
 
@@ -179,6 +182,15 @@ def test_a_submitter_of_several_collections_names_one(client: TestClient, archiv
     assert "OBIA000001, OBIA000002" in answer.json()["message"]
     assert post(client, content, path=f"{STUDIES}?collection=OBIA000002").status_code == 202
     assert archive.arrivals()[0].dataset == "OBIA000002"
+
+
+def test_a_withdrawn_collection_takes_no_more(client: TestClient, archive: Archive, tmp_path: Path) -> None:
+    with writing(archive.engine).begin() as connection:
+        connection.execute(update(Dataset).where(Dataset.accession == COLLECTION).values(withdrawn_at=NOW))
+    answer = post(client, body(image(tmp_path / "a.dcm").read_bytes()))
+    assert answer.status_code == 404, answer.text
+    assert "is not registered" in answer.json()["message"]
+    assert archive.originals() == []
 
 
 @pytest.mark.parametrize(

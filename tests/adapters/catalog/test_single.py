@@ -88,12 +88,12 @@ async def test_release_follows_the_calendar_of_each_question(sqlite_engine: Engi
 async def test_a_file_is_read_once_until_something_is_committed(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.catalog.single.KEPT", 3)
+    monkeypatch.setattr("adapters.catalog.beside.MOST", 3)
     files = InPlace(catalog, Other())
     await files.file(ID)
-    assert files._connection is not None
+    assert files._beside._connection is not None
     statements: list[str] = []
-    files._connection.set_trace_callback(statements.append)
+    files._beside._connection.set_trace_callback(statements.append)
 
     async def read(id: str) -> int:
         statements.clear()
@@ -114,7 +114,7 @@ async def test_a_file_is_read_once_until_something_is_committed(
     writer.close()
     for id in catalog.files([*FILES, *MORE]):
         await files.file(id)
-        assert len(files._kept) <= 3
+        assert len(files._beside._kept.records) <= 3
 
 
 async def test_no_snapshot_is_held_between_questions(catalog: Catalog) -> None:
@@ -136,11 +136,11 @@ async def test_what_cannot_be_read_at_once_goes_the_other_way(catalog: Catalog) 
     await files.file(ID)
     holder = sqlite3.connect(catalog.engine.url.database or "", isolation_level=None)
     catalog.engine.dispose()
-    assert files._connection is not None
-    files._connection.close()  # as long as another reads, the lock cannot be had
+    assert files._beside._connection is not None
+    files._beside._connection.close()  # as long as another reads, the lock cannot be had
     holder.execute("PRAGMA locking_mode=EXCLUSIVE")
     holder.execute("BEGIN EXCLUSIVE")
-    files._connection = sqlite3.connect(catalog.engine.url.database or "", timeout=0, isolation_level=None)
+    files._beside._connection = sqlite3.connect(catalog.engine.url.database or "", timeout=0, isolation_level=None)
     assert await files.file(ID) is None
     assert other.asked == [ID]
     holder.close()

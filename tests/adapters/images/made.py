@@ -21,7 +21,6 @@ from sqlalchemy import Engine, insert, select
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
-from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import connect, writing
 from adapters.catalog.images import Images
 from adapters.catalog.models import Dataset, File, Individual, Location
@@ -131,7 +130,7 @@ class Archive:
 
     def studies(self) -> list[Any]:
         """What a search for studies finds."""
-        images = Images(self.engine, Catalog(self.engine, lambda: TODAY))
+        images = Images(self.engine)
         return [found.row for found in images.search("study", [], [COLLECTION], limit=100, offset=0)]
 
     def individuals(self) -> list[str]:

@@ -265,6 +265,14 @@ def test_without_settings_for_images_nothing_comes_in(archive: Archive) -> None:
     assert KEY not in said
 
 
+def test_a_collection_that_is_not_registered_takes_nothing_into_quarantine(archive: Archive) -> None:
+    image(archive.incoming / "a.dcm")
+    code, said = archive.load(collection="OBIA000009")
+    assert code == 2
+    assert "'OBIA000009' is not registered" in said
+    assert [path for path in (archive.folder / "quarantine").rglob("*") if path.is_file()] == []
+
+
 def test_no_key_or_patient_is_told_in_the_catalog(archive: Archive) -> None:
     image(archive.incoming / f"{PATIENT}.dcm")
     assert archive.load()[0] == 0

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.cache import Cache
 from adapters.reads import bam, bcf, bgzf, cram, vcf
 from adapters.reads.blocks import cut, stretches
-from adapters.reads.cache import Cache
 from adapters.reads.errors import DamagedFile, DamagedIndex
 from adapters.reads.inflated import Blocks
 from adapters.reads.parts import Inline, Span, joined

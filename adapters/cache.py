@@ -1,4 +1,4 @@
-"""Parsed headers and indexes, kept while memory allows."""
+"""What was made of files (parsed headers, indexes, documents), kept while memory allows."""
 
 from __future__ import annotations
 
