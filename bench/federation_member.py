@@ -29,7 +29,7 @@ from federation.assertions import TrustedGateways
 from federation.held import Held
 from federation.nonces import Nonces
 from federation.people import Clause
-from federation.side import Side
+from federation.side import DIRECT, Side
 from federation.tables import Base as FederationBase
 from web.application import Assembly, create_application
 from web.contracts import Contract
@@ -87,7 +87,7 @@ def application(given: dict[str, Any]) -> ASGIApp:
     side = Side(
         url=url,
         individuals=lambda _question, _caller: everyone,
-        record=lambda _accession: {},
+        records=lambda _accessions, _datasets: {},
         rules=lambda: [DatasetRule(DATASET, "controlled", "public", "D1")],
         granularity=Policy(url, in_force=lambda jtis: jtis).granularity,
         floor=FLOOR,
@@ -101,7 +101,7 @@ def application(given: dict[str, Any]) -> ASGIApp:
         debit=_free,
     )
     routes = [*_beacon(prefix), Route("/bench/bytes", told)]
-    made = create_application(Assembly("member", [Contract("join", "/federation/v1", side)], routes=routes))
+    made = create_application(Assembly("member", [Contract("join", "/federation/v1", side, DIRECT)], routes=routes))
     counted.append(Counted(made))
     return counted[0]
 

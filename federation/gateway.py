@@ -64,7 +64,7 @@ class Gateway:
         return [
             Contract("registry", "/ga4gh/registry/v1", self.registry),
             Contract("network_beacon", "/ga4gh/beacon/v2", self.beacon),
-            Contract("federation", "/federation/v1", Federation(self.search, self.manifests)),
+            Contract("federation", "/federation/v1", Federation(self.search, self.manifests), frozenset(["search"])),
         ]
 
     def shapes(self) -> list[tuple[str, Shape]]:

@@ -185,7 +185,7 @@ def _written(operation: Operation, answer: Any) -> tuple[int, list[tuple[bytes, 
     body, status, extra = answer if isinstance(answer, tuple) else (answer, 200, {})
     _check(operation, status, JSON, body)
     content = b"" if body is None else orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
-    return status, _encoded({**extra, "content-type": JSON}), content
+    return status, _encoded({**extra, "Content-Type": JSON}), content
 
 
 def _check(operation: Operation, status: int, media_type: str, body: Any) -> None:

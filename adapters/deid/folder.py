@@ -136,7 +136,7 @@ def _study(run: Run, ledger: Ledger, output: Output, study: str, patients: list[
     writer = Writer(Order(output, partial(_claim, ledger), run.look), subject, known)
     for number, (path, stamp) in enumerate(waiting, 1):
         try:
-            written = writer.write(run.folder / path)
+            written = writer.write(f"{run.folder}/{path}")
             ledger.passed(path, written.path, written.instance, written.sha256)
         except Refused as refused:
             ledger.refused(path, stamp, refused.reason.value, refused.detail)

@@ -172,7 +172,7 @@ class Writer:
         """What the object says, and where text is in its pixels."""
         facts = instance.facts()
         facts.check(self._profile)
-        return facts, look_at(Path(path), facts, self._profile, self._order.look)
+        return facts, look_at(path, facts, self._profile, self._order.look)
 
     def _written(self, body: Body, facts: Facts, pieces: list[Piece]) -> Written:
         target = place(facts, self._subject)
@@ -188,7 +188,7 @@ class Writer:
         return Written(target, digest, uid)
 
 
-def look_at(path: Path, facts: Facts, profile: Profile, look: Look | None) -> Sequence[Box]:
+def look_at(path: Path | str, facts: Facts, profile: Profile, look: Look | None) -> Sequence[Box]:
     """Where text is in the pixels of an object that may carry some.
 
     :raises Refused: if nobody looks, or who looks cannot tell.
@@ -198,7 +198,7 @@ def look_at(path: Path, facts: Facts, profile: Profile, look: Look | None) -> Se
         return ()
     if look is None:
         raise Refused(Reason.PIXELS_NOT_LOOKED_AT, why)
-    return look(path, facts)
+    return look(Path(path), facts)
 
 
 def _without_text(pieces: list[Piece], instance: Instance, facts: Facts, boxes: Sequence[Box]) -> list[Piece]:

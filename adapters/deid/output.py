@@ -1,4 +1,4 @@
-"""Writing one object: a temporary file in the same folder, fsync, rename."""
+"""Writing objects: temporary files in the same folder, made durable many together, then given their names."""
 
 from __future__ import annotations
 
@@ -6,52 +6,68 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from adapters.deid.rewrite import Piece
 from adapters.deid.source import COPIED, Source
 
 SMALL = 4096  # bytes that are joined with others before they are written
+TOGETHER = 32  # files that are made durable together
 Bytes = bytes | memoryview
+Waiting = dict[str, tuple[int, str]]  # by the path that a file gets: its descriptor, and the path that it has so far
 
 
 class Output:
-    """The folder that objects are written to. Not for several threads."""
+    """The folder that objects are written to. Not for several threads.
+
+    A file that was written has its name, and keeps it through a loss of power, once :meth:`settle` has returned.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._made: set[Path] = set()
+        self._root = str(folder)
+        self._made: set[str] = set()
+        self._waiting: Waiting = {}
+        self._handed: Waiting = {}  # to the thread behind
+        self._behind = ThreadPoolExecutor(1)
+        self._named: Future[None] | None = None
         self._buffer = memoryview(bytearray(COPIED))
 
     def written(self, target: str, body: Iterable[Bytes], claim: Callable[[str], None]) -> str:
         """Write a file whole or not at all; SHA-256 of its bytes, as hex digits.
 
         :param target: path relative to the folder.
-        :param claim: told the digest before the file gets its name; what it raises leaves nothing behind.
+        :param claim: told the digest once the bytes are written; what it raises leaves nothing behind.
         """
-        path = self.folder / target
-        if path.parent not in self._made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(path.parent)
-        part = path.with_name(f".{path.name}.part")
+        path = f"{self._root}/{target}"
+        folder, _, name = path.rpartition("/")
+        if folder not in self._made:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._made.add(folder)
+        if path in self._waiting or path in self._handed:
+            self._name_all()
+        part = f"{folder}/.{name}.part"
         digest = hashlib.sha256()
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
             for piece in body:
                 digest.update(piece)
                 _write(descriptor, piece)
-            os.fsync(descriptor)
             claim(digest.hexdigest())
-            part.replace(path)
         except BaseException:  # whatever ends it, no half of a file stays
-            part.unlink()
-            raise
-        finally:
             os.close(descriptor)
+            Path(part).unlink()
+            raise
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # the disk begins, while the next files are made
+        self._waiting[path] = descriptor, part
+        if len(self._waiting) == TOGETHER:
+            self._name()
         return digest.hexdigest()
 
     def settle(self) -> None:
-        """Make the names of the files written durable."""
+        """Make the files written durable, under their names."""
+        self._name_all()
         for folder in self._made:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -59,6 +75,17 @@ class Output:
             finally:
                 os.close(descriptor)
         self._made.clear()
+
+    def _name(self) -> None:
+        """Have the files that wait made durable in the thread behind, once it is done with those before them."""
+        if self._named:
+            self._named.result()
+        self._handed, self._waiting = self._waiting, {}
+        self._named = self._behind.submit(_named, self._handed)
+
+    def _name_all(self) -> None:
+        self._name()
+        self._name()  # which waits for the one before
 
     def stretches(self, source: Source, pieces: Iterable[Piece]) -> Iterator[Bytes]:
         """The bytes of pieces, small ones joined; what is given is valid until the next is asked for."""
@@ -80,6 +107,16 @@ class Output:
             size += len(small[-1])
         if small:
             yield b"".join(small)
+
+
+def _named(files: Waiting) -> None:
+    """Make files durable, and give them their names."""
+    for path, (descriptor, part) in files.items():
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(part, path)  # noqa: PTH105 - a path object for each of many files costs more than the call
 
 
 def _write(descriptor: int, piece: Bytes) -> None:

@@ -151,7 +151,7 @@ def load(name: str = "obia") -> Profile:
         PrivateTag(row["creator"], int(row["group"], 16), int(row["element"], 16)): row["vr"]
         for row in _rows("safe_private.tsv")
     }
-    settings = yaml.safe_load((files("config") / "deid" / f"{name}.yaml").read_text(encoding="utf-8"))
+    settings = yaml.load((files("config") / "deid" / f"{name}.yaml").read_bytes(), Loader=yaml.CSafeLoader)
     return Profile(table, safe, settings)
 
 

@@ -34,7 +34,7 @@ class TextRules:
 @cache
 def text_rules() -> TextRules:
     """The rules, compiled once."""
-    read = yaml.safe_load((files("config") / "deid" / "text.yaml").read_text(encoding="utf-8"))
+    read = yaml.load((files("config") / "deid" / "text.yaml").read_bytes(), Loader=yaml.CSafeLoader)
     patterns = tuple(re.compile(pattern, re.IGNORECASE) for pattern in read["patterns"].values())
     return TextRules(patterns, frozenset(read["vocabulary"].split()))
 

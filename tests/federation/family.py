@@ -38,7 +38,7 @@ from federation.nonces import Nonces
 from federation.people import Clause
 from federation.settings import FloorSettings, GatewaySettings, Link
 from federation.settings import Member as MemberSettings
-from federation.side import Side
+from federation.side import DIRECT, Side
 from federation.tables import Base as FederationBase
 from tests.federation.servers import listening, serving
 from tests.federation.servers import url as url_of
@@ -99,11 +99,14 @@ class MemberData:
             if "SPENT:1" in [item["id"] for item in clause.get("filters", [])]:
                 raise Failure(403, "the budget does not pay for this")
 
-    def record(self, accession: str) -> dict[str, dict[str, list[str]]]:
+    def records(self, accessions: Sequence[str], datasets: Sequence[str]) -> dict[str, dict[str, dict[str, list[str]]]]:
+        found = {}
         for person in self.people:
-            if person.accession == accession:
-                return {name: {"drs": [f"drs://node.test/{accession}-{name}"]} for name in person.terms}
-        return {}
+            held = [name for name in person.terms if name in datasets]
+            if person.accession in accessions and held:
+                drs = {name: {"drs": [f"drs://node.test/{person.accession}-{name}"]} for name in held}
+                found[person.accession] = drs
+        return found
 
 
 @dataclass
@@ -263,7 +266,7 @@ def member_app(running: Running) -> ASGIApp:
         return Starlette(routes=beacon_routes(running.data))  # a Beacon of any make, without a side
     assembly = Assembly(
         name=running.id,
-        contracts=[Contract("join", "/federation/v1", running.side)],
+        contracts=[Contract("join", "/federation/v1", running.side, DIRECT)],
         failures={AuthError: lambda error: Failure(401, str(error))},
         routes=beacon_routes(running.data),
     )
@@ -276,7 +279,7 @@ def make_side(url: str, data: MemberData, engine: Engine, jwks: Jwks, gateway: s
     return Side(
         url=url,
         individuals=data.individuals,
-        record=data.record,
+        records=data.records,
         rules=lambda: data.datasets,
         granularity=policy.granularity,
         floor=data.floor,

@@ -16,9 +16,8 @@ from pydicom.data import get_testdata_file
 
 from adapters.deid.known import Known
 from adapters.deid.objects import Order, Writer
-from adapters.deid.output import Output
 from adapters.deid.text_detection import NoDetector, Scale, TextDetection
-from tests.adapters.deid.objects import profile, subject
+from tests.adapters.deid.objects import AtOnce, profile, subject
 from tests.prove.burned_in import FONTS, GROUNDS, absent_fonts, burned, hidden
 
 SEED = int(os.environ.get("GSANODE_SEED", "1"))
@@ -77,7 +76,7 @@ def test_a_burned_in_name_is_not_in_what_is_written(tmp_path: Path) -> None:
     data.PixelData = image.image.tobytes()
     data["PixelData"].VR = "OB"
     data.save_as(tmp_path / "in.dcm")
-    order = Order(Output(tmp_path / "out"), lambda uid, digest: None, eye.look)
+    order = Order(AtOnce(tmp_path / "out"), lambda uid, digest: None, eye.look)
     place = Writer(order, subject(Known()), Known()).write(tmp_path / "in.dcm").path
     shown = np.frombuffer(pydicom.dcmread(tmp_path / "out" / place).PixelData, np.uint8).reshape(image.image.shape)
     assert (shown[image.ink] == 0).mean() >= 0.95

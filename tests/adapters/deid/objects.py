@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from adapters.deid.identity import Keyed
 from adapters.deid.known import Known
 from adapters.deid.objects import Order
-from adapters.deid.output import Output
+from adapters.deid.output import Bytes, Output
 from adapters.deid.rules import Profile, load
 from adapters.deid.text import Cleaner
 from adapters.deid.values import Subject
@@ -33,8 +33,17 @@ def subject(known: Known) -> Subject:
     return Subject(profile(), Keyed(KEY, "OBIA000001"), ACCESSION, Cleaner(known))
 
 
+class AtOnce(Output):
+    """Every file has its name as soon as it is written."""
+
+    def written(self, target: str, body: Iterable[Bytes], claim: Callable[[str], None]) -> str:
+        digest = super().written(target, body, claim)
+        self.settle()
+        return digest
+
+
 def order(out: Path) -> Order:
-    return Order(Output(out), lambda instance, digest: None, lambda path, facts: ())
+    return Order(AtOnce(out), lambda instance, digest: None, lambda path, facts: ())
 
 
 def packaged() -> list[Path]:

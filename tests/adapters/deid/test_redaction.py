@@ -17,9 +17,8 @@ from pydicom.data import get_testdata_file
 from adapters.deid.errors import Reason, Refused
 from adapters.deid.known import Known
 from adapters.deid.objects import Order, Writer
-from adapters.deid.output import Output
 from adapters.deid.redaction import Box
-from tests.adapters.deid.objects import subject
+from tests.adapters.deid.objects import AtOnce, subject
 
 BOXES = [Box(2, 1, 9, 4), Box(5, 3, 14, 8), Box(-5, 10, 3, 40)]
 
@@ -45,7 +44,7 @@ def image(path: Path, **changed: Any) -> np.ndarray[Any, Any]:
 
 def written(tmp_path: Path, boxes: Sequence[Box], times: int = 1) -> pydicom.Dataset:
     """The object after de-identification, by whoever looked and found ``boxes``."""
-    order = Order(Output(tmp_path / "out"), lambda uid, digest: None, lambda path, facts: boxes)
+    order = Order(AtOnce(tmp_path / "out"), lambda uid, digest: None, lambda path, facts: boxes)
     writer = Writer(order, subject(Known()), Known())
     for _ in range(times):
         place = writer.write(tmp_path / "in.dcm").path
