@@ -40,9 +40,9 @@ def arguments(origin: Path, root: Path, name: str) -> list[str]:
     return [*given, "--mapping", str(mapping), "--key-env", KEY]
 
 
-def deidentify(origin: Path, root: Path, name: str) -> None:
-    """Run the command to its end."""
-    together([arguments(origin, root, name)])
+def deidentify(origin: Path, root: Path, name: str, *more: str) -> None:
+    """Run the command to its end, with ``more`` arguments."""
+    together([[*arguments(origin, root, name), *more]])
 
 
 def together(runs: Sequence[Sequence[str]]) -> None:

@@ -15,7 +15,7 @@ from adapters.deid.instance import Instance, walked
 from adapters.deid.known import Known
 from adapters.deid.meta import DEFLATED, write_meta
 from adapters.deid.opening import BigEndian, Body, opened
-from adapters.deid.output import Bytes, Output, deflated
+from adapters.deid.output import Bytes, Digest, Output, deflated
 from adapters.deid.private import Keeper
 from adapters.deid.redaction import Box, blanked, geometry
 from adapters.deid.rewrite import Kept, Piece, Recipe, Rewriter, followed, recipe, whole
@@ -24,16 +24,16 @@ from adapters.deid.template import Templates
 from adapters.deid.values import Subject
 from adapters.deid.walker import PIXEL_DATA
 
-Claim = Callable[[str, str], None]  # new SOP Instance UID and digest: raises Refused if the UID is another object's
+Claim = Callable[[str, Digest], None]  # new SOP Instance UID: raises Refused if it is that of another object
 Look = Callable[[Path, Facts], Sequence[Box]]  # where text is in the pixels; raises Refused if it cannot tell
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An object that was passed on: its place below the output, its digest, and its SOP Instance UID."""
+    """An object that was passed on: its place below the output, its digest if wanted, and its SOP Instance UID."""
 
     path: str
-    sha256: str
+    sha256: str | None
     instance: str
 
 

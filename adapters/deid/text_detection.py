@@ -27,7 +27,7 @@ UNREADABLE = (AttributeError, RuntimeError, ValueError, NotImplementedError, Key
 
 
 class Scale(StrEnum):
-    """How closely to look: once, small images enlarged; or once as it is, once enlarged and once with its contrasts evened out."""
+    """How closely to look: once, small images enlarged; or as it is, enlarged, and with its contrasts evened out."""
 
     FAST = "fast"
     THOROUGH = "thorough"
