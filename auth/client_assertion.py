@@ -6,9 +6,8 @@ import secrets
 from collections.abc import Callable, Mapping
 
 import anyio.to_thread
-from sqlalchemy import Engine, delete
+from sqlalchemy import Engine, delete, insert
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from auth import jose
 from auth.database import writing
@@ -17,6 +16,7 @@ from auth.jwks import Jwks
 from auth.keys import clock
 from auth.keyset import SigningKey
 from auth.tables import UsedToken
+from auth.turns import Turns
 
 TYPE = "client-authentication+jwt"
 LIFETIME = 60
@@ -24,6 +24,7 @@ LIFETIME = 60
 
 MAX_BYTES = 4096
 _PRUNE_EVERY = 60
+USED = insert(UsedToken)
 
 
 def make(caller: str, audience: str, key: SigningKey, now: int) -> str:
@@ -61,6 +62,7 @@ class Assertions:
         self._jwks = jwks
         self._now = now
         self._pruned = 0
+        self._turns = Turns(engine)
 
     async def verify(self, authorization: str | None) -> str:
         """The public URL of the calling process.
@@ -89,11 +91,11 @@ class Assertions:
     def _use(self, caller: str, jti: str, expires: int, now: int) -> None:
         """Accept the id once: the primary key decides between two that come at the same moment."""
         try:
-            with Session(writing(self._engine)) as session, session.begin():
-                session.add(UsedToken(issuer=caller, jti=jti, expires_at=expires))
+            with self._turns.turn(), writing(self._engine).begin() as connection:
+                connection.execute(USED, {"issuer": caller, "jti": jti, "expires_at": expires})
         except IntegrityError as error:
             raise InvalidToken("the assertion was used before") from error
         if now - self._pruned >= _PRUNE_EVERY:
             self._pruned = now
-            with Session(writing(self._engine)) as session, session.begin():
-                session.execute(delete(UsedToken).where(UsedToken.expires_at < now - LIFETIME))
+            with self._turns.turn(), writing(self._engine).begin() as connection:
+                connection.execute(delete(UsedToken).where(UsedToken.expires_at < now - LIFETIME))

@@ -76,6 +76,7 @@ class KeyRing:
         self._engine = engine
         self._now = now
         self._seal = seal or Seal()
+        self._opened: dict[str, tuple[Document, SigningKey]] = {}
 
     def current(self) -> SigningKey:
         """The key to sign with; the first call makes one.
@@ -130,7 +131,12 @@ class KeyRing:
             row.jwk = {}
 
     def _load(self, row: Key) -> SigningKey:
-        return SigningKey.load(self._seal.open(row.kid, row.jwk))
+        """The key of a row, opened once; whether it may be used the row said just now."""
+        stored, key = self._opened.get(row.kid, ({}, None))
+        if key is None or stored != row.jwk:
+            key = SigningKey.load(self._seal.open(row.kid, row.jwk))
+            self._opened[row.kid] = dict(row.jwk), key
+        return key
 
     def _add(self, now: int) -> SigningKey:
         with Session(writing(self._engine)) as session, session.begin():

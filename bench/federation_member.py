@@ -1,8 +1,8 @@
 """A member's side of the join over made people, and a Beacon of made answers: ``python -m bench.federation_member``.
 
-The argument is JSON: ``port``, ``database``, ``gateway``, ``partner``, ``key``, ``semi_join``, and the people by their
-``prefix`` and numbers, from ``first`` to before ``last``. Everybody meets every question. ``GET /bench/bytes`` tells
-the bytes of all bodies of the federation that this process took and gave.
+The argument is JSON: ``port``, ``database``, ``gateway``, ``partner``, ``key``, ``semi_join``, the ``tier`` of the data
+set, and the people by their ``prefix`` and numbers, from ``first`` to before ``last``. Everybody meets every question.
+``GET /bench/bytes`` tells the bytes of all bodies of the federation that this process took and gave.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from federation.assertions import TrustedGateways
 from federation.held import Held
 from federation.nonces import Nonces
 from federation.people import Clause
-from federation.side import Side
+from federation.side import DIRECT, Side
 from federation.tables import Base as FederationBase
 from web.application import Assembly, create_application
 from web.contracts import Contract
@@ -87,8 +87,8 @@ def application(given: dict[str, Any]) -> ASGIApp:
     side = Side(
         url=url,
         individuals=lambda _question, _caller: everyone,
-        record=lambda _accession: {},
-        rules=lambda: [DatasetRule(DATASET, "controlled", "public", "D1")],
+        records=lambda _accessions, _datasets: {},
+        rules=lambda: [DatasetRule(DATASET, given["tier"], "public", "D1")],
         granularity=Policy(url, in_force=lambda jtis: jtis).granularity,
         floor=FLOOR,
         partners={given["partner"]: bytes.fromhex(given["key"])},
@@ -101,7 +101,7 @@ def application(given: dict[str, Any]) -> ASGIApp:
         debit=_free,
     )
     routes = [*_beacon(prefix), Route("/bench/bytes", told)]
-    made = create_application(Assembly("member", [Contract("join", "/federation/v1", side)], routes=routes))
+    made = create_application(Assembly("member", [Contract("join", "/federation/v1", side, DIRECT)], routes=routes))
     counted.append(Counted(made))
     return counted[0]
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine, delete, insert, select
 
+from auth.turns import Turns
 from federation.bloom import Blocks, Bloom
 from federation.nonces import MAX_AGE_SECONDS
 from federation.pseudonyms import PSEUDONYM_BYTES, pack, rows, unpack_in_order
@@ -35,12 +36,13 @@ class Held:
 
     def __init__(self, engine: Engine, large: int = LARGE) -> None:
         self._engine = engine
+        self._turns = Turns(engine)
         self.large = large
 
     def keep(self, nonce: bytes, made: Blocks, now: float) -> None:
         """Keep the pseudonyms of a question."""
         row = {"nonce": nonce, "pseudonyms": made.tobytes(), "made_at": int(now)}
-        with self._engine.begin() as connection:
+        with self._turns.turn(), self._engine.begin() as connection:
             connection.execute(delete(HeldSide).where(HeldSide.made_at < int(now) - MAX_AGE_SECONDS))
             connection.execute(insert(HeldSide).values(row))
 
@@ -56,7 +58,7 @@ class Held:
             "pseudonyms": _pseudonyms,
         }
         found = HeldSide.nonce == nonce, HeldSide.made_at >= int(now) - MAX_AGE_SECONDS
-        with self._engine.begin() as connection:
+        with self._turns.turn(), self._engine.begin() as connection:
             packed = connection.scalar(select(HeldSide.pseudonyms).where(*found))
             if body["want"] != "filter":
                 connection.execute(delete(HeldSide).where(HeldSide.nonce == nonce))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, delete, insert
 from sqlalchemy.exc import IntegrityError
 
+from auth.turns import Turns
 from federation.pseudonyms import InvalidNonce, made_at
 from federation.tables import SeenNonce
 
@@ -20,6 +21,7 @@ class Nonces:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._turns = Turns(engine)
 
     def spend(self, nonce: bytes, partner: str, now: float) -> None:
         """Use ``nonce`` up, durably, before anything is answered under it.
@@ -30,7 +32,7 @@ class Nonces:
         if not -MAX_AHEAD_SECONDS <= now - made <= MAX_AGE_SECONDS:
             raise InvalidNonce(f"nonce: made {int(now - made)} s ago; at most {MAX_AGE_SECONDS} s are accepted")
         try:
-            with self._engine.begin() as connection:
+            with self._turns.turn(), self._engine.begin() as connection:
                 connection.execute(delete(SeenNonce).where(SeenNonce.made_at < int(now) - MAX_AGE_SECONDS - 1))
                 connection.execute(insert(SeenNonce).values(nonce=nonce, partner=partner, made_at=made))
         except IntegrityError as error:

@@ -24,6 +24,7 @@ from federation.people import Clause, Meetings, Row, of_genotypes
 from federation.pseudonyms import InvalidNonce, blocks, decode, encode, fingerprint, key_check, pack, pseudonyms
 from web.errors import Failure
 
+DIRECT = frozenset(("answer_side", "answer_held", "answer_records"))
 ORDER: Mapping[str, int] = {"boolean": 0, "count": 1, "record": 2}
 
 
@@ -41,11 +42,16 @@ class Individuals(Protocol):
         ...
 
 
-class Record(Protocol):
-    """What there is to fetch of an individual."""
+class Records(Protocol):
+    """What there is to fetch of individuals."""
 
-    def __call__(self, accession: str) -> Mapping[str, Mapping[str, Sequence[str]]]:
-        """By data set: ``drs`` (URIs), ``htsget`` and ``dicomweb`` (URLs); empty for who does not exist."""
+    def __call__(
+        self, accessions: Sequence[str], datasets: Sequence[str]
+    ) -> Mapping[str, Mapping[str, Mapping[str, Sequence[str]]]]:
+        """By accession and data set (of ``datasets``): ``drs`` (URIs), ``htsget`` and ``dicomweb`` (URLs).
+
+        Who does not exist, and of whom there is nothing, is absent.
+        """
         ...
 
 
@@ -126,7 +132,7 @@ class Side:
 
     url: str
     individuals: Individuals
-    record: Record
+    records: Records
     rules: Rules
     granularity: Granularities
     floor: Floor
@@ -279,17 +285,21 @@ class Side:
         access = self._access(caller, genotypes=False)
         allowed = access.records()
         tiers = {rule.accession: rule.tier for rule in access.rules}
-        records = []
-        for accession in accessions:
-            held = {name: files for name, files in self.record(accession).items() if name in allowed}
-            if held:
-                records.append(
-                    {
-                        "accession": accession,
-                        "datasets": [{"accession": name, "tier": tiers[name], **_lists(held[name])} for name in held],
-                    }
-                )
-        return {"records": records}
+        held = self.records(accessions, sorted(allowed)) if allowed else {}
+        return {
+            "records": [
+                {
+                    "accession": accession,
+                    "datasets": [
+                        {"accession": name, "tier": tiers[name], **_lists(files)}
+                        for name, files in held[accession].items()
+                        if name in allowed
+                    ],
+                }
+                for accession in accessions
+                if accession in held
+            ]
+        }
 
 
 def _lists(files: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

@@ -49,6 +49,7 @@ from auth.visas import VisaIssuer
 from federation.assertions import TrustedGateways
 from federation.held import Held
 from federation.nonces import Nonces
+from federation.side import DIRECT as JOIN_DIRECT
 from federation.side import Side
 from node import links
 from node.beacon.answering import Answering
@@ -179,7 +180,7 @@ class _Member:
             ),
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
-            "join": lambda: Contract("join", "/federation/v1", self._side()),
+            "join": lambda: Contract("join", "/federation/v1", self._side(), JOIN_DIRECT),
             "links": lambda: Contract("links", links.PATH, self._links()),
         }
         for standard in self.profile.standards:
@@ -364,11 +365,11 @@ class _Member:
         individuals = Individuals(
             self.search,
             self.catalog,
+            Holdings(self.engine, self.catalog),
             public_url=url,
             drs_host=self.settings.drs_host,
             htsget=self._slices(),
             dicomweb=url + dicomweb.PATH if "dicomweb" in self.profile.standards else None,
-            series=Holdings(self.engine, self.catalog).series,
         )
         gateways = {gateway.issuer: gateway.jwks_uri for gateway in self.settings.gateways}
         meeting = Meeting(
@@ -383,7 +384,7 @@ class _Member:
             url=url,
             individuals=meeting,
             debit=meeting.debit,
-            record=individuals.record,
+            records=individuals.records,
             rules=individuals.rules,
             granularity=self.policy.granularity,
             floor=self.guard.protections.strictest(),

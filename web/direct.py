@@ -32,6 +32,8 @@ Schema = dict[str, Any]
 Schemas = Mapping[str, Mapping[str, Schema]]
 PARAMETER = re.compile(r"\{(\w+)\}")
 INTEGER = re.compile(r"0|[1-9][0-9]{0,17}")
+LONG = ".+"  # a parameter that may have slashes
+ANY = -1
 JSON = "application/json"
 BODIES = (b"content-length", b"transfer-encoding")
 
@@ -101,20 +103,27 @@ class _Paths:
         self._exact = {
             path: operation for paths in known.values() for path, pattern, operation in paths if not pattern.groups
         }
-        self._patterns = {
-            base: [(pattern, operation) for _, pattern, operation in paths if pattern.groups]
-            for base, paths in known.items()
-        }
+        self._patterns = {base: _by_length(paths) for base, paths in known.items()}
 
     def find(self, path: str) -> tuple[Operation | None, dict[str, str]]:
         if path in self._exact:
             return self._exact[path], {}
-        below = next((patterns for base, patterns in self._patterns.items() if path.startswith(base)), ())
-        for pattern, operation in below:
+        below = next((patterns for base, patterns in self._patterns.items() if path.startswith(base)), {})
+        for pattern, operation in below.get(path.count("/"), below.get(ANY, ())):
             match = pattern.fullmatch(path)
             if match is not None:
                 return operation, match.groupdict()
         return None, {}
+
+
+def _by_length(paths: list[Path]) -> dict[int, list[tuple[re.Pattern[str], Operation | None]]]:
+    """Paths with parameters by their number of slashes; all under :data:`ANY` if a parameter may have slashes too."""
+    found: dict[int, list[tuple[re.Pattern[str], Operation | None]]] = {}
+    patterns = [(path, pattern, operation) for path, pattern, operation in paths if pattern.groups]
+    alike = any(LONG in pattern.pattern for _, pattern, _ in patterns)
+    for path, pattern, operation in patterns:
+        found.setdefault(ANY if alike else path.count("/"), []).append((pattern, operation))
+    return found
 
 
 def _direct(operation: Operation | None, named: dict[str, str], scope: Scope) -> ASGIApp | None:
@@ -176,7 +185,7 @@ def _written(operation: Operation, answer: Any) -> tuple[int, list[tuple[bytes, 
     body, status, extra = answer if isinstance(answer, tuple) else (answer, 200, {})
     _check(operation, status, JSON, body)
     content = b"" if body is None else orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE)
-    return status, _encoded({**extra, "content-type": JSON}), content
+    return status, _encoded({**extra, "Content-Type": JSON}), content
 
 
 def _check(operation: Operation, status: int, media_type: str, body: Any) -> None:
@@ -229,7 +238,7 @@ def _pattern(path: str, parameters: list[Schema]) -> re.Pattern[str]:
     long = {parameter["name"] for parameter in parameters if parameter.get("schema", {}).get("format") == "path"}
     pieces = PARAMETER.split(path)
     literal = [
-        re.escape(piece) if number % 2 == 0 else f"(?P<{piece}>{'.+' if piece in long else '[^/]+'})"
+        re.escape(piece) if number % 2 == 0 else f"(?P<{piece}>{LONG if piece in long else '[^/]+'})"
         for number, piece in enumerate(pieces)
     ]
     return re.compile("".join(literal), re.DOTALL)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 
 from adapters.catalog.kept import Kept
-from adapters.catalog.models import Checksum, Cohort, Dataset, File, FilePerson, Location
+from adapters.catalog.models import Checksum, Cohort, Dataset, File, Location
 from adapters.catalog.visibility import dataset_exists, file_exists
 
 # SQLite allows 32,766 parameters in a statement, PostgreSQL 65,535; ids are asked for in blocks well below both.
@@ -167,13 +167,6 @@ class Catalog:
             for start in range(0, len(values), BLOCK):
                 question = self._existing().where(column.in_(values[start : start + BLOCK])).order_by(File.id)
                 yield from self._read(connection, question).values()
-
-    def person_files(self, individual: str) -> list[FileRecord]:
-        """The files that hold data of a person who exists, indexes left out, by id."""
-        question = self._existing().join(FilePerson, FilePerson.file == File.id)
-        question = question.where(FilePerson.individual == individual, File.index_of.is_(None)).order_by(File.id)
-        with self.engine.connect() as connection:
-            return list(self._read(connection, question).values())
 
     def totals(self) -> tuple[int, int]:
         """Number of files that exist and the sum of their sizes in bytes."""

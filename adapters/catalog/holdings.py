@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import Engine, Select, exists, select
+from sqlalchemy.orm import aliased
 
 from adapters.catalog.catalog import Catalog, FileRecord
 from adapters.catalog.models import Analysis, Dataset, Experiment, File, FilePerson, ImagingSeries, Run
 from adapters.catalog.visibility import file_exists
 
 VARIANT_FORMATS = ("VCF", "BCF")
+
+
+class Held(NamedTuple):
+    """A file of a person. ``study`` is the UID of the imaging study to which it belongs, if to any."""
+
+    individual: str
+    dataset: str
+    id: str
+    format: str
+    indexed: bool
+    study: str | None
 
 
 class Holdings:
@@ -42,6 +54,25 @@ class Holdings:
     def of_variants(self, dataset: str) -> list[FileRecord]:
         """Variant files of a data set."""
         return self._files(dataset, File.format.in_(VARIANT_FORMATS))
+
+    def of_people(self, individuals: Sequence[str], datasets: Sequence[str]) -> list[Held]:
+        """What the data sets hold of the people, by person and file: one statement for all of them.
+
+        :param individuals: at most some thousands, as a statement has parameters.
+        """
+        index = aliased(File)
+        indexed = exists(select(1).where(index.index_of == File.id)).label("indexed")
+        question = (
+            select(FilePerson.individual, File.dataset, File.id, File.format, indexed, ImagingSeries.study)
+            .join(File, File.id == FilePerson.file)
+            .join(Dataset, Dataset.accession == File.dataset)
+            .outerjoin(ImagingSeries, ImagingSeries.uid == File.series)
+            .where(FilePerson.individual.in_(individuals), File.dataset.in_(datasets))
+            .where(File.index_of.is_(None), file_exists(self._catalog.today()))
+            .order_by(FilePerson.individual, File.id)
+        )
+        with self._engine.connect() as connection:
+            return [Held(*row) for row in connection.execute(question)]
 
     def series(self, dataset: str, uids: Sequence[str]) -> list[tuple[str, str]]:
         """(study, series) UIDs of those among the series, or of the series of the studies, that have a file."""

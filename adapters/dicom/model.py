@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydicom import DataElement
+from pydicom.dataelem import RawDataElement
+
+from adapters.dicom.plain import plain
 from adapters.dicom.reading import Header, quietly
 
 INLINE = 1024  # bytes of a binary value that stands in the document itself
@@ -20,12 +24,10 @@ def document(header: Header, bulk: str) -> Document:
     """
     shown: Document = {}
     with quietly():
-        for tag in header.data.keys():  # noqa: SIM118 - iterating a data set would read every value, damaged ones too
+        for tag, element in list(header.data.items()):  # as they stand in the file: reading may change them
+            name = f"{int(tag):08X}"
             try:
-                element = header.data[tag]
-                large = element.VR in BULK and len(element.value or b"") > INLINE
-                name = f"{int(tag):08X}"
-                shown[name] = {"vr": element.VR, "BulkDataURI": f"{bulk}/{name}"} if large else _inline(element)
+                shown[name] = _shown(header, element, f"{bulk}/{name}")
             except UNSPEAKABLE:
                 continue  # a value that JSON cannot hold, a word in a number for one; the bytes of the object have it
     if header.pixels is not None:
@@ -35,6 +37,11 @@ def document(header: Header, bulk: str) -> Document:
     return shown
 
 
-def _inline(element: Any) -> Document:
+def _shown(header: Header, raw: RawDataElement | DataElement, bulk: str) -> Document:
+    if isinstance(raw, RawDataElement) and len(raw.value or b"") <= INLINE and (shown := plain(raw)) is not None:
+        return shown
+    element: Any = header.data[raw.tag]
+    if element.VR in BULK and len(element.value or b"") > INLINE:
+        return {"vr": element.VR, "BulkDataURI": bulk}
     found: Document = element.to_json_dict(None, INLINE)
     return found

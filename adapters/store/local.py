@@ -59,7 +59,7 @@ class LocalStore:
     def open(self, key: str) -> OpenFile:
         """See :class:`~adapters.store.protocol.ArchiveStore`."""
         path = self._resolved(key)
-        return OpenFile(_stat(self._status(key, path)), lambda: self._opened(key, path))
+        return OpenFile(self._status(key, path), lambda: self._opened(key, path))
 
     def stream(self, key: str, offset: int = 0, length: int | None = None, chunk: int = PIECE) -> Iterator[bytes]:
         """See :class:`~adapters.store.protocol.ArchiveStore`; the open file keeps its content if it is replaced."""
@@ -188,12 +188,13 @@ class OpenFile:
 
     From then on it keeps its content if another file takes its name.
 
-    :param stat: what was seen of the file.
+    :param status: what was seen of the file.
     :param opening: opens what has its name now.
     """
 
-    def __init__(self, stat: Stat, opening: Callable[[], BinaryIO]) -> None:
-        self.stat = stat
+    def __init__(self, status: os.stat_result, opening: Callable[[], BinaryIO]) -> None:
+        self.stat = _stat(status)
+        self._seen = _content(status)
         self._opening = opening
         self._file: BinaryIO | None = None
 
@@ -221,7 +222,7 @@ class OpenFile:
     def _descriptor(self) -> int:
         if self._file is None:
             file = self._opening()
-            if _stat(os.fstat(file.fileno())) != self.stat:
+            if _content(os.fstat(file.fileno())) != self._seen:
                 file.close()
                 raise ChangedObject("the file was replaced before it was read")
             self._file = file
@@ -233,9 +234,14 @@ def _unlinked(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
+def _content(status: os.stat_result) -> tuple[int, int, int]:
+    """What is another as soon as the content is."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def _stat(status: os.stat_result) -> Stat:
-    modified = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
-    return Stat(status.st_size, f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"', modified)
+    inode, size, changed = _content(status)
+    return Stat(size, f'"{inode:x}-{size:x}-{changed:x}"', dt.datetime.fromtimestamp(status.st_mtime, dt.UTC))
 
 
 def _full_read(descriptor: int, offset: int, length: int) -> bytes:

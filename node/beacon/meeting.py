@@ -118,9 +118,9 @@ class Meeting:
         found = access.met(self._search, self._resolved(question, access, members), members).people
         everyone = BitMap().union(*found.values())
         met = []
-        for row in self._search.rows(everyone):
-            person = row.link if self._linked else row.accession
-            met.append((row.accession, person, [dataset for dataset, people in found.items() if row.ordinal in people]))
+        for ordinal, accession, link in self._search.names(everyone):
+            person = link if self._linked else accession
+            met.append((accession, person, [dataset for dataset, people in found.items() if ordinal in people]))
         return met
 
     def _resolved(self, question: Question, access: Access, members: Members) -> Question:

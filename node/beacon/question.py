@@ -9,6 +9,7 @@ from typing import Any
 
 from pyroaring import BitMap
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from adapters.catalog.catalog import DatasetRecord
 from adapters.catalog.kept import Kept
@@ -184,14 +185,21 @@ class Search:
 
     def accessions(self, people: BitMap) -> list[str]:
         """Accessions by ordinal, ascending."""
-        return [row.accession for row in self.rows(people)]
+        return [row.accession for row in self.names(people)]
+
+    def names(self, people: BitMap) -> Iterator[Any]:
+        """Rows (ordinal, accession, link) by ordinal, ascending."""
+        return self._rows(people, Individual.ordinal, Individual.accession, Individual.link)
 
     def rows(self, people: BitMap) -> Iterator[Any]:
         """Rows (ordinal, accession, sex, record, link) by ordinal, ascending."""
+        columns = (Individual.ordinal, Individual.accession, Individual.sex, Individual.record, Individual.link)
+        return self._rows(people, *columns)
+
+    def _rows(self, people: BitMap, *columns: InstrumentedAttribute[Any]) -> Iterator[Any]:
         ordinals = list(people)
         if not ordinals:
             return
-        columns = (Individual.ordinal, Individual.accession, Individual.sex, Individual.record, Individual.link)
         with self._engine.connect() as connection:
             for start in range(0, len(ordinals), BLOCK):
                 block = ordinals[start : start + BLOCK]

@@ -23,6 +23,9 @@ class Content(Protocol):
     def size(self) -> int | None:
         """How many, where it is known before."""
 
+    def at_once(self) -> bytes | None:
+        """All bytes, if they are not many and can be had without waiting; raises as :meth:`pieces`."""
+
     def pieces(self) -> AsyncGenerator[bytes, None]:
         """The bytes, a piece at a time."""
 
@@ -38,6 +41,16 @@ class Stored:
         self._held = held
         self._start = start
         self.size = held.file.size - start if size is None else size
+
+    def at_once(self) -> bytes | None:
+        """See :class:`Content`."""
+        if self.size > AT_ONCE or not self._objects.prompt(self._held):
+            return None
+        with self._objects.opened(self._held) as source:
+            try:
+                return source.at_once(self._start, self.size)
+            except WouldWait:
+                return None
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """See :class:`Content`.
@@ -74,6 +87,9 @@ class Made:
 
     def __init__(self, make: Callable[[], bytes]) -> None:
         self._make = make
+
+    def at_once(self) -> None:
+        """See :class:`Content`."""
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """See :class:`Content`."""

@@ -20,6 +20,7 @@ from node.delivery import CACHE, STALL_SECONDS
 from node.dicomweb.content import Content
 
 log = structlog.get_logger(__name__)
+JOINED = 1 << 18  # bytes of one part that are copied: less work than sending several pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ async def related(parts: Sequence[Part], media_type: str) -> Response:
     headers = {"Content-Type": f'multipart/related; type="{media_type}"; boundary={boundary}', "Vary": "Accept"}
     heads = [_head(part, boundary) for part in parts]
     end = f"\r\n--{boundary}--\r\n".encode()
+    if len(parts) == 1 and (content := _few(parts[0])) is not None:
+        return _whole(b"".join((heads[0], content, end)), headers)
     sizes = [part.content.size for part in parts]
     known = [size for size in sizes if size is not None]
     if len(known) == len(sizes):
@@ -95,21 +98,35 @@ async def related(parts: Sequence[Part], media_type: str) -> Response:
 async def alone(part: Part) -> Response:
     """One part as the whole answer; raises what it raises."""
     headers = {"Content-Type": part.media_type, "Vary": "Accept"}
+    if (content := _few(part)) is not None:
+        return _whole(content, headers)
     if part.content.size is not None:
         headers["Content-Length"] = str(part.content.size)
     return await begun(part.content.pieces(), headers)
 
 
+def _few(part: Part) -> bytes | None:
+    return part.content.at_once() if (part.content.size or JOINED) < JOINED else None
+
+
+def _whole(content: bytes, headers: dict[str, str]) -> Response:
+    return Response(content, headers={"Cache-Control": CACHE, **headers})
+
+
 async def _stream(parts: Sequence[Part], heads: Sequence[bytes], end: bytes) -> AsyncGenerator[bytes, None]:
     between = b""
     for part, head in zip(parts, heads, strict=True):
-        lead = between + head
-        async with aclosing(part.content.pieces()) as pieces:
-            first = await anext(pieces, b"")
-            yield lead
-            yield first
-            async for piece in pieces:
-                yield piece
+        content = part.content.at_once()
+        if content is not None:
+            yield between + head
+            yield content
+        else:
+            async with aclosing(part.content.pieces()) as pieces:
+                first = await anext(pieces, b"")
+                yield between + head
+                yield first
+                async for piece in pieces:
+                    yield piece
         between = b"\r\n"
     yield end
 

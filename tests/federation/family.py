@@ -34,11 +34,13 @@ from federation.assertions import TrustedGateways, signer
 from federation.failures import FAILURES
 from federation.gateway import Gateway
 from federation.held import Held
+from federation.joined import Base as JoinedBase
+from federation.joined import JoinedNodes
 from federation.nonces import Nonces
 from federation.people import Clause
 from federation.settings import FloorSettings, GatewaySettings, Link
 from federation.settings import Member as MemberSettings
-from federation.side import Side
+from federation.side import DIRECT, Side
 from federation.tables import Base as FederationBase
 from tests.federation.servers import listening, serving
 from tests.federation.servers import url as url_of
@@ -99,11 +101,14 @@ class MemberData:
             if "SPENT:1" in [item["id"] for item in clause.get("filters", [])]:
                 raise Failure(403, "the budget does not pay for this")
 
-    def record(self, accession: str) -> dict[str, dict[str, list[str]]]:
+    def records(self, accessions: Sequence[str], datasets: Sequence[str]) -> dict[str, dict[str, dict[str, list[str]]]]:
+        found = {}
         for person in self.people:
-            if person.accession == accession:
-                return {name: {"drs": [f"drs://node.test/{accession}-{name}"]} for name in person.terms}
-        return {}
+            held = [name for name in person.terms if name in datasets]
+            if person.accession in accessions and held:
+                drs = {name: {"drs": [f"drs://node.test/{person.accession}-{name}"]} for name in held}
+                found[person.accession] = drs
+        return found
 
 
 @dataclass
@@ -242,6 +247,7 @@ def database(folder: Path, name: str) -> Engine:
         KeyBase.metadata.create_all(connection)
         AuthBase.metadata.create_all(connection)
         FederationBase.metadata.create_all(connection)
+        JoinedBase.metadata.create_all(connection)
     return engine
 
 
@@ -263,7 +269,7 @@ def member_app(running: Running) -> ASGIApp:
         return Starlette(routes=beacon_routes(running.data))  # a Beacon of any make, without a side
     assembly = Assembly(
         name=running.id,
-        contracts=[Contract("join", "/federation/v1", running.side)],
+        contracts=[Contract("join", "/federation/v1", running.side, DIRECT)],
         failures={AuthError: lambda error: Failure(401, str(error))},
         routes=beacon_routes(running.data),
     )
@@ -276,7 +282,7 @@ def make_side(url: str, data: MemberData, engine: Engine, jwks: Jwks, gateway: s
     return Side(
         url=url,
         individuals=data.individuals,
-        record=data.record,
+        records=data.records,
         rules=lambda: data.datasets,
         granularity=policy.granularity,
         floor=data.floor,
@@ -326,12 +332,18 @@ async def family(
             links=tuple(Link(left=left, right=right) for left, right in links),
             **{"floor": FloorSettings(), "deadline_seconds": 10, **settings},
         )
-        gateway = Gateway(made, signer(gateway_url, keys), signer("gateway", keys), keys.public_jwks)
+        http = JsonGet()
+        stack.push_async_callback(http.close)
+        own = f"{gateway_url}/.well-known/jwks.json"
+        callers = {gateway_url: own, **{one.issuer: one.jwks_uri for one in made.joining.operators}}
+        operators = TrustedGateways(Assertions(engine, gateway_url, callers, Jwks(http, {own: keys.key_set})).verify)
+        own_signer, client = signer(gateway_url, keys), signer("gateway", keys)
+        gateway = Gateway(made, own_signer, client, keys.public_jwks, JoinedNodes(engine), operators)
         flask_app = create_pages("tests", public_url=gateway_url, title="GSA Family", words={})
         gateway.pages(flask_app)
         parts: dict[str, Any] = {
             "pages": flask_app,
-            "failures": FAILURES,
+            "failures": {**FAILURES, AuthError: lambda error: Failure(401, str(error))},
             "shapes": gateway.shapes(),
             "routes": gateway.routes(),
             "lifespans": [gateway.lifespan],

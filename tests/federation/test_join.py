@@ -294,16 +294,16 @@ async def test_a_member_that_leaves_before_its_records_are_fetched_is_told(joine
     grant(joined, "obia", IMAGES, MORE_IMAGES)
     question = {"all": [clause("HP:1"), clause("DCM:MR")], "granularity": "record"}
     side = joined.members["obia"].side
-    held = side.record
+    held = side.records
 
-    def gone(_accession: str) -> dict[str, dict[str, list[str]]]:
+    def gone(_accessions: list[str], _datasets: list[str]) -> dict[str, Any]:
         raise Failure(503, "it left")
 
-    object.__setattr__(side, "record", gone)
+    object.__setattr__(side, "records", gone)
     try:
         answer = (await joined.search(question, joined.caller)).json()
     finally:
-        object.__setattr__(side, "record", held)
+        object.__setattr__(side, "records", held)
     assert answer["complete"] is False
     assert answer["exists"] is True
     lines = {node["id"]: (node["status"], node.get("detail", "")) for node in answer["nodes"]}

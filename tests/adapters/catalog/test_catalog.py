@@ -7,10 +7,11 @@ import itertools
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event, insert, update
+from sqlalchemy import Engine, event, insert, select, update
 
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
+from adapters.catalog.holdings import Holdings
 from adapters.catalog.models import Dataset, File, FilePerson, Individual
 from tests.node.family import ABSENT, CONTENT, FILES, NOW, SETS, TODAY, build
 
@@ -82,7 +83,29 @@ def test_the_index_of_a_file_is_named(engine: Engine, catalog: Catalog) -> None:
     file = catalog.file("HRR000001-01")
     assert file is not None
     assert file.index == "HRR000001-02"
-    assert [found.id for found in catalog.person_files("HRI000001")] == ["HRR000001-01", "HRR000002-01"]
+    held = Holdings(engine, catalog).of_people(["HRI000001"], list(SETS))
+    assert [(one.id, one.indexed) for one in held] == [("HRR000001-01", True), ("HRR000002-01", False)]
+
+
+def test_what_people_hold_is_told_in_one_statement_for_all(engine: Engine, catalog: Catalog) -> None:
+    """The same as read one by one; what does not exist, and what is of other data sets, is left out."""
+    holdings = Holdings(engine, catalog)
+    with engine.connect() as connection:
+        people = list(connection.scalars(select(Individual.accession)))
+    selects = 0
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        nonlocal selects
+        selects += statement.startswith("SELECT")
+
+    event.listen(engine, "before_cursor_execute", count)
+    held = holdings.of_people([*people, "HRI999999"], list(SETS))
+    assert (selects, len(held) > 1) == (1, True)
+    assert {one.id for one in held} & set(ABSENT.values()) == set()
+    assert held == [one for person in sorted(people) for one in holdings.of_people([person], list(SETS))]
+    few = holdings.of_people(people, ["HRA000001"])
+    assert few == [one for one in held if one.dataset == "HRA000001"]
+    assert holdings.of_people(people, []) == []
 
 
 def test_ten_thousand_files_are_a_few_statements(engine: Engine, catalog: Catalog) -> None:
