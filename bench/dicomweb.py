@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, insert, select
@@ -21,20 +22,21 @@ from adapters.registration.plan import Origin
 from adapters.registration.registration import Archive, Described, register
 from adapters.store import open_stores
 from auth.signed import Capability, Signer
-from bench import orthanc
+from bench import orthanc, wado
 from bench.figure import Figure
 from bench.member import DAY, MOMENT, database, running
 from bench.openloop import percentile
-from bench.processes import wrk
+from bench.processes import free_port
 from migrations.schema import upgrade
 
 FOLDER, LARGE = Path(".bench/dicomweb").absolute(), Path(".bench/dicomweb-large").absolute()
+MADE = "made.2"
 STUDIES, SLICES = 128, 4
+LARGE_SLICES, LARGE_SIDE = 32, 512  # of one more study
 MANY, SERIES, INSTANCES = 10_000, 2, 50  # studies, series of each, instances of each
 BLOCK = 20_000
 WEB = "/dicom-web"
 KEY = "ab" * 32  # of bench.member
-CONNECTIONS = 8
 OBIA = {"member": "obia", "drs_host": "obia.localhost"}
 SET = {"accession": "OBIA000001", "title": "Images", "tier": "open", "release_date": "2024-01-01"}
 PATTERNS = {"dataset": r"OBIA\d{6}", "file": r"OBIF\d{8}", "individual": r"OBII\d{6,}", "bioproject": r"PRJC[A-Z]\d{6}"}
@@ -42,44 +44,74 @@ MODALITIES, PARTS = ("CT", "MR", "PT", "CR"), ("CHEST", "HEAD", "ABDOMEN")
 
 
 def prepare(seed: int) -> None:
-    """128 studies of 4 slices in an archive; a catalog of a million instances."""
+    """128 studies of 4 slices, and one of 32 larger ones, in an archive; a catalog of a million instances."""
     _small(seed)
     _large(seed)
 
 
 def _small(seed: int) -> None:
-    if (FOLDER / "made").exists():
+    if (FOLDER / MADE).exists():
         return
     shutil.rmtree(FOLDER, ignore_errors=True)
     archive = FOLDER / "archive"
     archive.mkdir(parents=True)
     write_slices(archive, seed)
+    _write_large(archive / "large", seed)
     engine = connect(database(FOLDER))
     upgrade(engine, "member")
     stores = open_stores({"archive": {"kind": "local", "root": str(archive)}})
     register(Archive(engine, stores, Accessions(PATTERNS)), Described(SET, Origin("bench")), DicomFolder("archive"))
     engine.dispose()
-    (FOLDER / "made").touch()
+    (FOLDER / MADE).touch()
 
 
 def write_slices(archive: Path, seed: int) -> None:
     """The slices as files of a folder."""
+    from pydicom.uid import UID
+
+    data = _slice()
+    for study in range(STUDIES):
+        root = _root(seed, study)
+        data.StudyInstanceUID, data.SeriesInstanceUID = UID(root), UID(f"{root}.1")
+        data.PatientID = f"P{study // 2}"
+        for number in range(SLICES):
+            _write(data, f"{root}.1.{number + 1}", number + 1, archive / f"{study:03d}-{number}.dcm")
+
+
+def _write_large(folder: Path, seed: int) -> None:
+    """A series of slices of the usual size of CT."""
+    from pydicom.uid import UID
+
+    folder.mkdir()
+    data, root = _slice(), _root(seed, STUDIES)
+    data.StudyInstanceUID, data.SeriesInstanceUID, data.PatientID = UID(root), UID(f"{root}.1"), "P"
+    data.Rows = data.Columns = LARGE_SIDE
+    for number in range(LARGE_SLICES):
+        data.PixelData = random.Random(f"{seed} {number}").randbytes(2 * LARGE_SIDE**2)
+        _write(data, f"{root}.1.{number + 1}", number + 1, folder / f"{number}.dcm")
+
+
+def _root(seed: int, study: int) -> str:
+    return f"1.2.826.0.1.3680043.9.{seed}.{study + 1}"
+
+
+def _slice() -> Any:
     from pydicom import dcmread
     from pydicom.data import get_testdata_file
-    from pydicom.uid import UID
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        data = dcmread(str(get_testdata_file("CT_small.dcm")))
-        for study in range(STUDIES):
-            root = f"1.2.826.0.1.3680043.9.{seed}.{study + 1}"
-            data.StudyInstanceUID, data.SeriesInstanceUID = UID(root), UID(f"{root}.1")
-            data.PatientID = f"P{study // 2}"
-            for number in range(SLICES):
-                uid = UID(f"{root}.1.{number + 1}")
-                data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = uid
-                data.InstanceNumber = str(number + 1)
-                data.save_as(archive / f"{study:03d}-{number}.dcm")
+        return dcmread(str(get_testdata_file("CT_small.dcm")))
+
+
+def _write(data: Any, uid: str, number: int, path: Path) -> None:
+    from pydicom.uid import UID
+
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = UID(uid)
+    data.InstanceNumber = str(number)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data.save_as(path)
 
 
 def _large(seed: int) -> None:
@@ -141,34 +173,51 @@ def _uid(number: int) -> str:
 def run(*, quick: bool, seed: int) -> list[Figure]:
     """Peer and node in turns, the best round of each.
 
-    :raises PeerAbsent: if Orthanc or wrk is not installed.
+    :raises PeerAbsent: if Orthanc, nginx or wrk is not installed.
     """
-    rounds, seconds = (2, 2) if quick else (4, 5)
+    archive, rounds, rows = FOLDER / "archive", 2 if quick else 8, _rows(seed)
+    workers = {"port": free_port(), "workers": 2}
     with running(FOLDER, **OBIA) as (url, _), orthanc.running(FOLDER / "orthanc") as peer:
-        orthanc.load(peer, sorted((FOLDER / "archive").glob("*.dcm")))
-        rates: dict[str, float] = dict.fromkeys(("node", "peer", "drs"), 0.0)
-        times: dict[str, list[float]] = {"node": [], "peer": []}
-        for _round in range(rounds):
-            for name, base in (("node", url), ("peer", peer)):
-                rates[name] = max(rates[name], wrk(base, seconds, CONNECTIONS, _retrieve(seed), FOLDER))
-                times[name] += _times(base, [f"{WEB}/studies?limit={STUDIES}"] * 10)
-            rates["drs"] = max(rates["drs"], wrk(url, seconds, CONNECTIONS, _bytes(), FOLDER))
-    median = {name: percentile(found, 50) * 1000 for name, found in times.items()}
-    return [
-        Figure(
-            "dicomweb.wado.orthanc", round(rates["node"], 1), "instances/s", ">= 5",
-            f"Orthanc {rates['peer']:.0f}/s", round(rates["node"] / rates["peer"], 2),
-        ),
-        Figure(
-            "dicomweb.wado.drs", round(rates["node"], 1), "instances/s", ">= 0.7",
-            f"/data {rates['drs']:.0f}/s", round(rates["node"] / rates["drs"], 2),
-        ),
-        Figure(
-            "dicomweb.qido.studies", round(median["node"], 2), "ms", "<= 0.1",
-            f"Orthanc {median['peer']:.1f} ms", round(median["node"] / median["peer"], 3),
-        ),
-        _million(seed, quick=quick),
-    ]  # fmt: skip
+        orthanc.load(peer, sorted(archive.rglob("*.dcm")))
+        figures = [_studies(url, peer, rounds)]
+        figures += wado.in_turns(url, peer, {"metadata.first": rows["metadata"]}, rounds=1)
+        figures += wado.in_turns(url, peer, rows, rounds)
+        with (
+            running(FOLDER, **OBIA, listen=workers) as (both, _),
+            wado.limits(FOLDER, archive, (archive / "000-0.dcm").read_bytes()) as (nginx, bare),
+        ):
+            urls = {"node": url, "peer": peer, "workers": both, "drs": url, "nginx": nginx, "bare": bare}
+            scripts = dict.fromkeys(urls, _retrieve(seed)) | {"drs": _bytes(), "nginx": _files()}
+            figures += wado.beside_peer(wado.instances(urls, scripts, FOLDER, quick=quick))
+    return [*figures, _million(seed, quick=quick)]
+
+
+def _studies(url: str, peer: str, rounds: int) -> Figure:
+    times: dict[str, list[float]] = {url: [], peer: []}
+    for _round in range(rounds):
+        for base, taken in times.items():
+            taken += _times(base, [f"{WEB}/studies?limit={STUDIES}"] * 4)
+    node, theirs = (percentile(taken, 50) * 1000 for taken in times.values())
+    told = f"Orthanc {theirs:.1f} ms"
+    return Figure("dicomweb.qido.studies", round(node, 2), "ms", "<= 0.1", told, round(node / theirs, 3))
+
+
+def _rows(seed: int) -> dict[str, tuple[list[str], str, int]]:
+    """What viewers fetch: headers, frames, whole studies and series."""
+    chance = random.Random(seed)
+    roots = [_root(seed, study) for study in range(STUDIES)]
+    chance.shuffle(roots)
+    studies = [f"{WEB}/studies/{root}" for root in roots]
+    frames = [
+        f"{study}/series/{root}.1/instances/{root}.1.1/frames/1" for study, root in zip(studies, roots, strict=True)
+    ]
+    large = f"{WEB}/studies/{_root(seed, STUDIES)}"
+    return {
+        "metadata": ([f"{study}/metadata" for study in studies], wado.JSON, SLICES),
+        "frames": (frames, wado.OCTETS, 1),
+        "study": (studies, wado.STORED, SLICES),
+        "series": ([f"{large}/series/{_root(seed, STUDIES)}.1"] * 4, wado.STORED, LARGE_SLICES),
+    }
 
 
 def _million(seed: int, *, quick: bool) -> Figure:
@@ -216,7 +265,7 @@ def _times(url: str, paths: Sequence[str]) -> list[float]:
 def _retrieve(seed: int) -> str:
     root = f"{WEB}/studies/1.2.826.0.1.3680043.9.{seed}."
     return f"""math.randomseed(7)
-wrk.headers["Accept"] = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+wrk.headers["Accept"] = '{wado.STORED}'
 request = function()
   local study = math.random(1, {STUDIES})
   local series = "{root}" .. study .. "/series/1.2.826.0.1.3680043.9.{seed}." .. study .. ".1"
@@ -230,11 +279,20 @@ def _bytes() -> str:
     """The same files by byte URLs of DRS."""
     engine = connect(database(FOLDER))
     with engine.connect() as connection:
-        ids = list(connection.scalars(select(File.id)))
+        ids = list(connection.scalars(select(File.id).where(File.size < LARGE_SIDE**2)))
     engine.dispose()
     signer = Signer(bytes.fromhex(KEY))
     paths = [f"/data/{signer.sign(Capability(id, 'GET', int(time.time()) + 3600))}/x.dcm" for id in ids]
     listed = ", ".join(f'"{path}"' for path in paths)
     return f"""local paths = {{{listed}}}
 request = function() return wrk.format("GET", paths[math.random(1, #paths)]) end
+"""
+
+
+def _files() -> str:
+    """The same files by their names."""
+    return f"""math.randomseed(7)
+request = function()
+  return wrk.format("GET", string.format("/%03d-%d.dcm", math.random(0, {STUDIES - 1}), math.random(0, {SLICES - 1})))
+end
 """

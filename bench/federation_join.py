@@ -38,6 +38,8 @@ def figures(*, quick: bool) -> list[Figure]:
 
     :raises RuntimeError: if a joined number is not exact.
     """
+    with _family(semi_join=True, tier="open") as exact:
+        exact.ask()  # who may see everybody is told the number itself, under no floor
     with _family(semi_join=False) as naive:
         naive.ask()
         list_seconds, list_bytes = naive.ask()
@@ -53,17 +55,18 @@ def figures(*, quick: bool) -> list[Figure]:
 
 
 class _Running:
-    def __init__(self, gateway: str, members: list[str]) -> None:
+    def __init__(self, gateway: str, members: list[str], *, exact: bool) -> None:
         self._gateway = gateway
         self._members = members
+        self._exact = exact
 
     def ask(self) -> tuple[float, float]:
         """Seconds of one question, and bytes of all bodies between gateway and members."""
         before, started = self._bytes(), time.perf_counter()
         answer = httpx.post(f"{self._gateway}/federation/v1/search", json=QUESTION, timeout=60).json()
         seconds = time.perf_counter() - started
-        floor = answer["floor"]["round_to"]
-        if answer["count"] != SHARED // floor * floor:
+        floor = 1 if answer["exact"] else answer["floor"]["round_to"]
+        if answer["exact"] != self._exact or answer["count"] != SHARED // floor * floor:
             raise RuntimeError(f"the joined number is not {SHARED}: {answer}")
         return seconds, self._bytes() - before + len(json.dumps(QUESTION)) + len(json.dumps(answer))
 
@@ -72,12 +75,12 @@ class _Running:
 
 
 @contextmanager
-def _family(*, semi_join: bool) -> Iterator[_Running]:
+def _family(*, semi_join: bool, tier: str = "controlled") -> Iterator[_Running]:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     ports = {name: free_port() for name in ("gateway", "larger", "smaller")}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-    common = {"gateway": urls["gateway"], "key": secrets.token_hex(32), "semi_join": semi_join}
+    common = {"gateway": urls["gateway"], "key": secrets.token_hex(32), "semi_join": semi_join, "tier": tier}
     sides = {
         "larger": {"partner": "smaller", "prefix": "HRI", "first": 0, "last": LARGER},
         "smaller": {"partner": "larger", "prefix": "OBII", "first": LARGER - SHARED, "last": LARGER - SHARED + SMALLER},
@@ -88,7 +91,7 @@ def _family(*, semi_join: bool) -> Iterator[_Running]:
             given = {**common, **side, "port": ports[name], "database": str(FOLDER / f"{name}.sqlite")}
             command = [sys.executable, "-m", "bench.federation_member", json.dumps(given)]
             stack.enter_context(serving(command, ports[name], FOLDER / f"{name}.log"))
-        yield _Running(urls["gateway"], [urls[name] for name in sides])
+        yield _Running(urls["gateway"], [urls[name] for name in sides], exact=tier == "open")
 
 
 def gateway(folder: Path, port: int, urls: Mapping[str, str], **more: Any) -> list[str]:

@@ -1,8 +1,8 @@
 """A member's side of the join over made people, and a Beacon of made answers: ``python -m bench.federation_member``.
 
-The argument is JSON: ``port``, ``database``, ``gateway``, ``partner``, ``key``, ``semi_join``, and the people by their
-``prefix`` and numbers, from ``first`` to before ``last``. Everybody meets every question. ``GET /bench/bytes`` tells
-the bytes of all bodies of the federation that this process took and gave.
+The argument is JSON: ``port``, ``database``, ``gateway``, ``partner``, ``key``, ``semi_join``, the ``tier`` of the data
+set, and the people by their ``prefix`` and numbers, from ``first`` to before ``last``. Everybody meets every question.
+``GET /bench/bytes`` tells the bytes of all bodies of the federation that this process took and gave.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def application(given: dict[str, Any]) -> ASGIApp:
         url=url,
         individuals=lambda _question, _caller: everyone,
         records=lambda _accessions, _datasets: {},
-        rules=lambda: [DatasetRule(DATASET, "controlled", "public", "D1")],
+        rules=lambda: [DatasetRule(DATASET, given["tier"], "public", "D1")],
         granularity=Policy(url, in_force=lambda jtis: jtis).granularity,
         floor=FLOOR,
         partners={given["partner"]: bytes.fromhex(given["key"])},

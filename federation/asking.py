@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio.to_thread
 
-from federation.fanout import Arrived, Ask, Reply
+from federation.fanout import Arrived, Ask, Reply, Status
 from federation.nodes import Nodes
 from federation.pseudonyms import encode, fingerprint
 from federation.tokens import Assert
@@ -40,7 +40,7 @@ class Asking:
         tokens, refused = await self._nodes.tokens(token, bodies)
         asks = {}
         for node, body in bodies.items():
-            if node in refused:
+            if node in refused or node not in self._nodes.members:
                 continue
             signed = {**body, "token": tokens[node]} if node in tokens else body
             claims = {
@@ -52,4 +52,5 @@ class Asking:
             assertion = await anyio.to_thread.run_sync(self._assertion, url, claims)
             asks[node] = Ask(url + path, signed, {"Authorization": f"Bearer {assertion}"})
         replies = await self._nodes.ask_as_gateway(asks, until, arrived)
-        return {**replies, **refused}
+        left = {node: Reply(Status.UNREACHABLE, detail="it left the federation") for node in bodies}
+        return {**left, **replies, **refused}

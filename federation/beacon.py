@@ -45,6 +45,8 @@ class NetworkBeacon:
         """``/`` and ``/info`` (BEA-01)."""
         settings = self._settings
         organization = settings.organization
+        members = self._nodes.membership.members
+        nodes = [{"id": member.id, "name": member.name, "url": member.base("beacon")} for member in members]
         return self._informational(
             {
                 "id": self.id,
@@ -53,7 +55,7 @@ class NetworkBeacon:
                 "environment": settings.environment,
                 "organization": {"id": organization.id, "name": organization.name, "welcomeUrl": organization.url},
                 "welcomeUrl": settings.public_url,
-                "info": {"nodes": [{"id": m.id, "name": m.name, "url": m.base("beacon")} for m in settings.members]},
+                "info": {"nodes": nodes},
             }
         )
 
@@ -176,7 +178,8 @@ class NetworkBeacon:
         known = await self._capabilities.known()
         passed_on = {"Via": f"{via}, 1.1 {self._settings.id}"} if via else {}
         asks, silent, made = {}, {}, self._translations(question, known)
-        for member in self._settings.members:
+        members = tuple(self._nodes.members.values())  # one may leave while others are asked
+        for member in members:
             base = member.base("beacon")
             if base is None:
                 continue
@@ -195,7 +198,7 @@ class NetworkBeacon:
                 emit(_event(kind, question, said(node, reply)))
 
         replies = {**silent, **await self._nodes.ask(asks, token, arrived)}
-        answers = [said(m.id, replies[m.id]) for m in self._settings.members if m.id in replies]
+        answers = [said(m.id, replies[m.id]) for m in members if m.id in replies]
         if kind is INDIVIDUAL and token is None:
             answers = [
                 believed(answer, known[answer.node].people if answer.node in known else None) for answer in answers

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from federation.fanout import Ask, Fanout, Reply, Status
+from federation.membership import Membership
 from federation.refreshing import Refreshing
-from federation.settings import GatewaySettings
+from federation.settings import Member
 
 
 @dataclass(frozen=True)
@@ -45,36 +46,41 @@ class Capabilities:
     A member that does not answer keeps what it said before; one that never answered is absent.
     """
 
-    def __init__(self, settings: GatewaySettings, fanout: Fanout, clock: Callable[[], float] = time.monotonic) -> None:
-        self._settings = settings
+    def __init__(self, membership: Membership, fanout: Fanout, clock: Callable[[], float] = time.monotonic) -> None:
+        self._membership = membership
+        self._settings = membership.configured
         self._fanout = fanout
         self._clock = clock
-        self._known: dict[str, Capability] = {}
-        self._stale_at: dict[str, float] = {}
+        # By the node as it was asked: one that joins under the id of another is another.
+        self._known: dict[Member, Capability] = {}
+        self._stale_at: dict[Member, float] = {}
         self.refreshing = Refreshing(self.look)
 
     async def known(self) -> Mapping[str, Capability]:
         """What is known now; the first look is waited for, later ones happen beside the questions."""
         await self.refreshing.ready(bool(self._due()))
-        return dict(self._known)
+        return {member.id: self._known[member] for member in self._membership.members if member in self._known}
 
-    def _due(self) -> list[str]:
+    def _due(self) -> list[Member]:
         now = self._clock()
-        return [m.id for m in self._settings.members if m.base("beacon") and self._stale_at.get(m.id, now) <= now]
+        return [m for m in self._membership.members if m.base("beacon") and self._stale_at.get(m, now) <= now]
 
     async def look(self) -> None:
         """Ask the members whose capabilities are stale."""
         due, asks = self._due(), {}
-        for member in self._settings.members:
+        for gone in self._stale_at.keys() - set(self._membership.members):
+            self._stale_at.pop(gone)
+            self._known.pop(gone, None)
+        for member in due:
             base = member.base("beacon")
-            if member.id in due and base is not None:
+            if base is not None:
                 asks[f"{member.id} entry_types"] = Ask(f"{base}/entry_types")
                 asks[f"{member.id} filtering_terms"] = Ask(f"{base}/filtering_terms?skip=0&limit=0")
                 asks[f"{member.id} individuals"] = Ask(f"{base}/individuals?requestedGranularity=count&limit=1")
         replies = await self._fanout.ask(asks, self._settings.deadline_seconds)
         limits = self._settings.limits
         for node in due:
-            looks = (replies[f"{node} {of}"] for of in ("entry_types", "filtering_terms", "individuals"))
+            looks = (replies[f"{node.id} {of}"] for of in ("entry_types", "filtering_terms", "individuals"))
             read = capability(*looks)
             if read is not None:
                 self._known[node] = read

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from federation.fanout import Ask, Fanout, Reply, Status
+from federation.membership import Membership
 from federation.refreshing import Refreshing
-from federation.settings import DISCOVERED, GatewaySettings, Member, Standard
+from federation.settings import Member, Standard
 
 REQUIRED = ("id", "name", "type", "organization", "version")
 
@@ -30,12 +31,23 @@ class Service:
     latency: float
     looked_at: float
 
+    def told(self) -> dict[str, Any]:
+        """As the nodes' page of the federation shows it."""
+        return {
+            "artifact": self.artifact,
+            "url": self.url,
+            "status": self.status.value,
+            "detail": self.detail,
+            "seconds": self.latency,
+        }
+
 
 class Directory:
     """Looks at every service when the last look is older than ``health_seconds``, beside the questions."""
 
-    def __init__(self, settings: GatewaySettings, fanout: Fanout, clock: Callable[[], float] = time.time) -> None:
-        self._settings = settings
+    def __init__(self, membership: Membership, fanout: Fanout, clock: Callable[[], float] = time.time) -> None:
+        self._membership = membership
+        self._settings = membership.configured
         self._fanout = fanout
         self._clock = clock
         self._services: tuple[Service, ...] = ()
@@ -45,37 +57,40 @@ class Directory:
     async def services(self) -> tuple[Service, ...]:
         """All services as of the last look; the first one is waited for."""
         await self.refreshing.ready(self._clock() - self._looked_at >= self._settings.limits.health_seconds)
-        return self._services
+        members = self._membership.by_id
+        return tuple(one for one in self._services if one.member in members and members[one.member].owns(one.url))
+
+    async def examined(self, node: Member) -> tuple[Service, ...]:
+        """What the services of a node say that has not joined, beside those of the nodes that have."""
+        found = _without_doubles([*await self.services(), *await self._found([node], {})])
+        return tuple(service for service in found if service.member == node.id)
 
     async def look(self) -> None:
         """Look at every service now."""
-        self._services = await self._found()
+        before = {(service.member, service.url): service for service in self._services}
+        self._services = _without_doubles(await self._found(self._membership.members, before))
         self._looked_at = self._clock()
 
-    async def _found(self) -> tuple[Service, ...]:
+    async def _found(self, members: Sequence[Member], before: Mapping[tuple[str, str], Service]) -> list[Service]:
         places = {
-            f"{member.id} {standard.path}": (member, standard)
-            for member in self._settings.members
-            for standard in member.standards
+            f"{member.id} {standard.path}": (member, standard) for member in members for standard in member.standards
         }
         asks = {key: Ask(member.url + standard.path + "/service-info") for key, (member, standard) in places.items()}
         replies = await self._fanout.ask(asks, self._settings.deadline_seconds)
-        before = {(service.member, service.url): service for service in self._services}
         found = [self._service(*places[key], replies[key], before) for key in places]
-        return _without_doubles([service for service in found if service is not None])
+        return [service for service in found if service is not None]
 
     def _service(
         self, member: Member, standard: Standard, reply: Reply, before: Mapping[tuple[str, str], Service]
     ) -> Service | None:
         url = member.url + standard.path
-        discovering = member.standards is DISCOVERED or member.standards == DISCOVERED
         known = before.get((member.id, url))
         status, detail, entry = reply.status, reply.detail, known.entry if known else None
         if status is Status.ANSWERED:
             wrong = mismatch(reply.body, standard)
             status, detail = (Status.INVALID, wrong) if wrong else (status, detail)
             entry = None if wrong else {**reply.body, "url": url}
-        if discovering and entry is None and status is Status.CANNOT_ANSWER:
+        if not member.names_standards and entry is None and status is Status.CANNOT_ANSWER:
             return None
         return Service(member.id, standard.artifact, url, entry, status, detail, round(reply.seconds, 4), self._clock())
 

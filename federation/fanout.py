@@ -18,6 +18,8 @@ from typing import Any
 import aiohttp
 import orjson
 import structlog
+from aiohttp.abc import AbstractResolver
+from aiohttp.resolver import DefaultResolver
 
 from federation import bodies
 from federation.breaker import Breaker
@@ -72,11 +74,15 @@ class Unacceptable(Exception):
 class Fanout:
     """Asks nodes in parallel over one pool of connections. Made before the loop runs; the pool opens on first use.
 
+    :param resolver: makes what resolves the names of nodes.
     :param name: tells nodes who asks (``Via``), so that gateways that have each other as nodes do not ask for ever.
     """
 
-    def __init__(self, limits: Limits, name: str = "") -> None:
+    def __init__(
+        self, limits: Limits, name: str = "", resolver: Callable[[], AbstractResolver] = DefaultResolver
+    ) -> None:
         self._limits = limits
+        self._resolver = resolver
         self._via = {"Via": f"1.1 {name}"} if name else {}
         self._breaker = Breaker(limits.failures_to_open, limits.open_seconds)
         self._session: aiohttp.ClientSession | None = None
@@ -161,7 +167,7 @@ class Fanout:
     def _pool(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, limit_per_host=32),
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=32, resolver=self._resolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 auto_decompress=False,

@@ -144,7 +144,8 @@ class Files:
             asks, sent = {}, {}
             for node, of in bodies.items():
                 if number < len(of):
-                    base = self._nodes.members[node].base("drs")
+                    member = self._nodes.members.get(node)
+                    base = member.base("drs") if member else None
                     asks[node], sent[node] = Ask(f"{base}{path}", of[number]), of[number]
             replies = await self._nodes.ask(asks, token)
             for node, reply in replies.items():

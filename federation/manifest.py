@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import connexion
@@ -29,10 +29,10 @@ class Manifests:
     :param nodes: ids of the members.
     """
 
-    def __init__(self, ask: Ask, files: Files, nodes: Sequence[str]) -> None:
+    def __init__(self, ask: Ask, files: Files, nodes: Callable[[], Collection[str]]) -> None:
         self._ask = ask
         self._files = files
-        self._nodes = frozenset(nodes)
+        self._nodes = nodes
 
     async def make_manifest(self, body: dict[str, Any]) -> ConnexionResponse:
         """The manifest of a question, or of the records of its answer.
@@ -106,8 +106,9 @@ class Manifests:
 
     def _key(self, place: str, node: str, uri: str) -> Key:
         """Whom to ask for a file, and by which id; its host says nothing, since a member has a name of its own."""
-        if node not in self._nodes:
-            allowed = ", ".join(sorted(self._nodes))
+        nodes = self._nodes()
+        if node not in nodes:
+            allowed = ", ".join(sorted(nodes))
             raise Failure(400, f"{place}: {node[:63]!r} is not a member with DRS; allowed: {allowed}")
         id = object_id(uri)
         if id is None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from federation.fanout import Arrived, Ask, Fanout, Reply, Status
-from federation.settings import GatewaySettings, Member
+from federation.membership import Membership
+from federation.settings import Member
 from federation.tokens import Tokens
 
 
@@ -17,11 +18,16 @@ class Nodes:
     :param tokens: exchange of callers' tokens; None where the gateway has no broker, then nobody is anybody.
     """
 
-    def __init__(self, settings: GatewaySettings, fanout: Fanout, tokens: Tokens | None) -> None:
-        self.members: Mapping[str, Member] = {member.id: member for member in settings.members}
-        self._deadline = settings.deadline_seconds
+    def __init__(self, membership: Membership, fanout: Fanout, tokens: Tokens | None) -> None:
+        self.membership = membership
+        self._deadline = membership.configured.deadline_seconds
         self._fanout = fanout
         self._tokens = tokens
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """The nodes by id, as they are now."""
+        return self.membership.by_id
 
     async def ask(
         self, requests: Mapping[str, Ask], token: str | None = None, arrived: Arrived | None = None
@@ -58,7 +64,8 @@ class Nodes:
         """The caller's token at each of ``nodes``, and the nodes for which the broker makes none."""
         if token is None or self._tokens is None:
             return {}, {}
-        made = await self._tokens.for_members(token, {node: self.members[node].url for node in nodes})
+        urls = {node: self.members[node].url for node in nodes if node in self.members}
+        made = await self._tokens.for_members(token, urls)
         return (
             {node: value for node, value in made.items() if isinstance(value, str)},
             {node: Reply(Status.REFUSED, detail=str(e)) for node, e in made.items() if not isinstance(e, str)},

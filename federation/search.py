@@ -53,26 +53,17 @@ class Search:
     async def list_nodes(self) -> list[dict[str, Any]]:
         """The members with the health of their services and what they can be asked."""
         services = await self._directory.services()
-        known = await self._capabilities.known()
+        known, membership = await self._capabilities.known(), self._nodes.membership
         return [
             {
                 "id": member.id,
                 "name": member.name,
                 "url": member.url,
+                "configured": membership.is_configured(member.id),
                 "entryTypes": sorted(known[member.id].entry_types) if member.id in known else [],
-                "services": [
-                    {
-                        "artifact": service.artifact,
-                        "url": service.url,
-                        "status": service.status.value,
-                        "detail": service.detail,
-                        "seconds": service.latency,
-                    }
-                    for service in services
-                    if service.member == member.id
-                ],
+                "services": [service.told() for service in services if service.member == member.id],
             }
-            for member in self._settings.members
+            for member in membership.members
         ]
 
     async def search(self, body: dict[str, Any]) -> Answered:
@@ -92,7 +83,7 @@ class Search:
         :param emit: is told of each node's side when it is there.
         """
         until = self._nodes.until()
-        plan = make_plan(body, await self._capabilities.known(), self._settings)
+        plan = make_plan(body, await self._capabilities.known(), self._nodes.membership.settings)
         requested = body.get("granularity", "count")
         replies, sides, sizes = await self._sides(plan, body, requested, token, until, emit)
         answer: dict[str, Any] = {"nodes": [_node(part, replies[part.member], sides) for part in plan.parts]}

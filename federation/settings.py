@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, InstanceOf, StringConstraints, model_validator
 
 from federation.mappings import Mappings, read_mappings
-from web.settings import ProcessSettings, Strict
+from web.settings import Identity, ProcessSettings, Strict, Url
 
 NodeId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 BaseUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*[^\s/?#])?$", max_length=255)]
@@ -37,6 +38,15 @@ class Member(Strict):
     name: str
     url: BaseUrl
     standards: tuple[Standard, ...] = DISCOVERED
+
+    @property
+    def names_standards(self) -> bool:
+        """Whether it is said which standards it serves."""
+        return self.standards != DISCOVERED
+
+    def owns(self, url: str) -> bool:
+        """Whether ``url`` is of one of its services."""
+        return url in {self.url + standard.path for standard in self.standards}
 
     def base(self, artifact: str) -> str | None:
         """Base URL of a standard at this member, or None where it is not served."""
@@ -85,6 +95,21 @@ class Limits(Strict):
     cached_tokens: int = Field(default=10_000, ge=1)
 
 
+class Operator(Strict):
+    """Who may have nodes join and leave by a call, beside the gateway's own operator: an issuer and its keys."""
+
+    issuer: Identity
+    jwks_uri: Url
+
+
+class JoiningSettings(Strict):
+    """How nodes join by a call. ``networks`` are inner networks in which such nodes may be, by default none."""
+
+    operators: tuple[Operator, ...] = ()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    most: int = Field(default=1000, ge=0)
+
+
 def _table(value: object) -> Mappings:
     if not isinstance(value, str) or not value:
         raise ValueError("must be the path of a table of mappings (SSSOM, TSV)")
@@ -104,6 +129,7 @@ class GatewaySettings(ProcessSettings):
     deadline_seconds: float = Field(default=2.0, gt=0, le=60)
     floor: FloorSettings = FloorSettings()
     limits: Limits = Limits()
+    joining: JoiningSettings = JoiningSettings()
     mappings: Annotated[InstanceOf[Mappings], BeforeValidator(_table)] = Mappings()
 
     @model_validator(mode="after")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from typing import cast
+
+from sqlalchemy import MetaData, Table
+from sqlalchemy.orm import DeclarativeBase
 
 from migrations.schema import Kind
 
@@ -13,7 +16,12 @@ def metadata(kind: Kind) -> list[MetaData]:
     import auth.sessions
 
     if kind == "gateway":
-        return [auth.keys.Base.metadata, auth.sessions.Base.metadata]
+        import auth.tables
+        import federation.joined
+
+        # Of the rules' tables, a gateway has those of who calls it and what is recorded of that.
+        used = _some(auth.tables.UsedToken, auth.tables.AuditHead, auth.tables.AuditEvent)
+        return [auth.keys.Base.metadata, auth.sessions.Base.metadata, used, federation.joined.Base.metadata]
     if kind == "broker":
         import auth.broker.tables
 
@@ -39,3 +47,11 @@ def metadata(kind: Kind) -> list[MetaData]:
         auth.sessions.Base.metadata,
         federation.tables.Base.metadata,
     ]
+
+
+def _some(*models: type[DeclarativeBase]) -> MetaData:
+    """Metadata of these tables alone."""
+    some = MetaData()
+    for model in models:
+        cast(Table, model.__table__).to_metadata(some)
+    return some

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import Engine
@@ -61,18 +62,43 @@ def broker(settings: BrokerSettings, engine: Engine, now: Callable[[], int] = cl
 
 def gateway(settings: GatewaySettings, engine: Engine) -> Assembly:
     """The parts of a gateway; it holds a key ring of its own and nothing of the members."""
+    from auth.client_assertion import Assertions
+    from auth.http import JsonGet
+    from auth.jwks import Jwks
     from auth.sessions import Sessions
     from auth.sign_in import ClientSettings, SignIn
-    from federation.assertions import signer
+    from auth.trust import jku
+    from federation.assertions import TrustedGateways, signer
     from federation.failures import FAILURES
     from federation.gateway import Gateway
+    from federation.joined import JoinedNodes
     from federation.pages.visitor import SCOPE, KeptToken, Visitor
     from web.pages import create_pages
     from web.sign_in import CALLBACK
 
     ring = key_ring(settings, engine)
     client = settings.broker.client_id if settings.broker else settings.public_url
-    parts = Gateway(settings, signer(settings.public_url, ring), signer(client, ring), ring.public_jwks)
+    http, own = JsonGet(), jku(settings.public_url)
+    operators = {one.issuer: one.jwks_uri for one in settings.joining.operators}
+    assertions = Assertions(
+        engine, settings.public_url, {**operators, settings.public_url: own}, Jwks(http, {own: ring.key_set})
+    )
+    parts = Gateway(
+        settings,
+        signer(settings.public_url, ring),
+        signer(client, ring),
+        ring.public_jwks,
+        JoinedNodes(engine, settings.joining.most),
+        TrustedGateways(assertions.verify),
+    )
+
+    @asynccontextmanager
+    async def fetching() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await http.close()
+
     pages = create_pages(
         "gsanode",
         public_url=settings.public_url,
@@ -95,7 +121,7 @@ def gateway(settings: GatewaySettings, engine: Engine) -> Assembly:
         routes=[*parts.routes(), document("/service-info", _info(settings, f"{settings.id}.gateway", "gateway", "1"))],
         pages=pages,
         checks=checks(engine),
-        lifespans=[parts.lifespan],
+        lifespans=[parts.lifespan, fetching],
         body_bytes=settings.body_bytes,
     )
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "ontology": ("node.commands.ontology", "ontology", "load ontologies for filters with descendants"),
     "dac": ("node.commands.dac", "dac", "data access committees"),
     "keys": ("node.commands.keys", "keys", "rotate and revoke the keys with which a process signs"),
+    "registry": ("node.commands.registry", "registry", "the nodes that a gateway asks"),
     "audit": ("node.commands.audit", "audit", "the chain of audit events"),
     "account": ("node.commands.account", "account", "local accounts of a broker"),
     "token": ("node.commands.token", "token", "sign in without a browser and print a token"),

@@ -18,6 +18,8 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp
 
+from web.heads import OneWrite
+
 PACK = Path(os.environ.get("GSANODE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 
@@ -78,7 +80,7 @@ def served_as(make: Callable[[str], ASGIApp]) -> Iterator[str]:
         listening.listen(128)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         application = make(url)
-        server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="on"))
+        server = uvicorn.Server(uvicorn.Config(application, http=OneWrite, log_config=None, lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         deadline = time.monotonic() + 20

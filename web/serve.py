@@ -9,6 +9,8 @@ import sys
 import uvicorn
 from starlette.types import ASGIApp
 
+from web.heads import OneWrite
+
 # A thread that computes (a slice, a long answer) keeps the event loop waiting this long; Python's own 5 ms are felt by
 # every other request, and much less than this makes the threads spend their time on taking turns.
 SWITCH_SECONDS = 0.0005
@@ -44,6 +46,7 @@ def serve(application: ASGIApp, listening: socket.socket, *, grace_seconds: int)
     gc.freeze()
     config = uvicorn.Config(
         application,
+        http=OneWrite,
         log_config=None,
         access_log=False,
         server_header=False,

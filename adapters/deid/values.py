@@ -31,6 +31,7 @@ LITERAL = {
     "UI": re.compile(r"[0-9.]*"),
     "CS": re.compile(r"[A-Z0-9 _a-z./+()*:,-]*"),
 }
+SHORT_AGE = re.compile(r"^\d{1,2}[DWMY]$")
 STRINGS = TEXT | DUMMIES.keys() | {"CS", "UI"}
 
 
@@ -70,6 +71,8 @@ class Subject:
         if literal is None:
             return self._each(vr, text, self.cleaner.retained)
         values = text.split("\\")
+        if vr == "AS":  # 75Y is often written for 075Y
+            text = "\\".join(values := [SHORT_AGE.sub(lambda age: age[0].zfill(4), value.strip()) for value in values])
         if all(not value.strip() or literal.fullmatch(value.strip()) for value in values):
             return text
         return ""

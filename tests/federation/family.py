@@ -34,6 +34,8 @@ from federation.assertions import TrustedGateways, signer
 from federation.failures import FAILURES
 from federation.gateway import Gateway
 from federation.held import Held
+from federation.joined import Base as JoinedBase
+from federation.joined import JoinedNodes
 from federation.nonces import Nonces
 from federation.people import Clause
 from federation.settings import FloorSettings, GatewaySettings, Link
@@ -245,6 +247,7 @@ def database(folder: Path, name: str) -> Engine:
         KeyBase.metadata.create_all(connection)
         AuthBase.metadata.create_all(connection)
         FederationBase.metadata.create_all(connection)
+        JoinedBase.metadata.create_all(connection)
     return engine
 
 
@@ -329,12 +332,18 @@ async def family(
             links=tuple(Link(left=left, right=right) for left, right in links),
             **{"floor": FloorSettings(), "deadline_seconds": 10, **settings},
         )
-        gateway = Gateway(made, signer(gateway_url, keys), signer("gateway", keys), keys.public_jwks)
+        http = JsonGet()
+        stack.push_async_callback(http.close)
+        own = f"{gateway_url}/.well-known/jwks.json"
+        callers = {gateway_url: own, **{one.issuer: one.jwks_uri for one in made.joining.operators}}
+        operators = TrustedGateways(Assertions(engine, gateway_url, callers, Jwks(http, {own: keys.key_set})).verify)
+        own_signer, client = signer(gateway_url, keys), signer("gateway", keys)
+        gateway = Gateway(made, own_signer, client, keys.public_jwks, JoinedNodes(engine), operators)
         flask_app = create_pages("tests", public_url=gateway_url, title="GSA Family", words={})
         gateway.pages(flask_app)
         parts: dict[str, Any] = {
             "pages": flask_app,
-            "failures": FAILURES,
+            "failures": {**FAILURES, AuthError: lambda error: Failure(401, str(error))},
             "shapes": gateway.shapes(),
             "routes": gateway.routes(),
             "lifespans": [gateway.lifespan],

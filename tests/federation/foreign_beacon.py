@@ -47,6 +47,14 @@ INFORMATION = {
                                             for term in ("NCIT:C16576", "NCIT:C20197")]},
 }  # fmt: skip
 
+SERVICE = {
+    "id": ID,
+    "name": "Elsewhere",
+    "type": {"group": "org.ga4gh", "artifact": "beacon", "version": "2.0.0"},
+    "organization": {"name": "Elsewhere", "url": "https://elsewhere.example"},
+    "version": "7",
+}
+
 
 class Beacon(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -72,6 +80,8 @@ class Beacon(BaseHTTPRequestHandler):
         path = path.removeprefix("/api")
         if authorization not in (None, f"Bearer {self.token}"):
             return self.fail(401, "not a token of ours")
+        if path == "/service-info":
+            return self.send(200, SERVICE)
         if path in INFORMATION:
             return self.send(200, {"meta": meta(), "response": INFORMATION[path]})
         if path != "/individuals":

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from auth.policy import DatasetRule
-from federation.settings import Member
+from tests.federation import test_joining as joining
 from tests.federation.family import Family, MemberData, Person, family
 from tests.federation.test_join import clause, grant, members
 from tests.federation.test_network_beacon import BASE, ask, beacon, member, official, query
@@ -47,13 +47,11 @@ def foreign() -> Iterator[tuple[str, str]]:
         process.wait(20)
 
 
-def join(running: Family, url: str) -> None:
-    """Have the foreign Beacon as a node, as configuration does."""
+async def join(running: Family, url: str) -> None:
+    """Have the foreign Beacon join, by its operator's call."""
     place = {"artifact": "beacon", "path": "/api"}
-    elsewhere = Member(id="elsewhere", name="Elsewhere", url=url, standards=(place,))  # type: ignore[arg-type]
-    settings = running.gateway.settings
-    object.__setattr__(settings, "members", (*settings.members, elsewhere))
-    running.gateway.nodes.members = {**running.gateway.nodes.members, "elsewhere": elsewhere}
+    answer = await joining.join(running, url, "elsewhere", standards=[place])
+    assert answer.status_code == 201, answer.text
 
 
 def received(url: str) -> list[dict[str, Any]]:
@@ -86,8 +84,8 @@ def test_the_foreign_beacon_satisfies_the_official_schemas(foreign: tuple[str, s
 
 async def test_a_beacon_of_another_make_is_a_node_like_the_others(tmp_path: Path, foreign: tuple[str, str]) -> None:
     own = {"one": member(("individuals", beacon("one", "count", 4)), terms=["NCIT:C16576"])}
-    async with family(tmp_path, own) as running:
-        join(running, foreign[0])
+    async with family(tmp_path, own, joining=joining.HERE) as running:
+        await join(running, foreign[0])
         answer = await ask(running, "/individuals", query("count", **FEMALE))
         told = {node["id"]: node for node in answer["info"]["nodes"]}
         assert told["elsewhere"]["numTotalResults"] == 15
@@ -108,8 +106,8 @@ async def test_a_beacon_of_another_make_is_a_node_like_the_others(tmp_path: Path
 async def test_our_brokers_tokens_do_not_reach_another_institution(tmp_path: Path, foreign: tuple[str, str]) -> None:
     """Our broker makes no token for who is not of its family: that node refuses, and has seen nobody's token."""
     own = {"one": member(("individuals", beacon("one", "count", 4)))}
-    async with family(tmp_path, own) as running:
-        join(running, foreign[0])
+    async with family(tmp_path, own, joining=joining.HERE) as running:
+        await join(running, foreign[0])
         running.broker.good["ours"] = ()
         running.broker.refused.add(foreign[0])
         answer = await ask(running, "/individuals", query(), headers={"Authorization": "Bearer ours"})
@@ -124,8 +122,8 @@ async def test_a_token_that_the_other_institution_gives_opens_its_records_only(
     """The brokers have agreed: ours exchanges a caller's token for one that the other institution's sign-in knows."""
     url, token = foreign
     own = {"one": member(("individuals", beacon("one", "count", 4)))}
-    async with family(tmp_path, own) as running:
-        join(running, url)
+    async with family(tmp_path, own, joining=joining.HERE) as running:
+        await join(running, url)
         running.broker.good["ours"] = ()
         running.broker.agreed[url] = token
         answer = await ask(running, "/individuals", query("record"), headers={"Authorization": "Bearer ours"})
@@ -157,7 +155,7 @@ async def test_two_families_with_a_broker_each_share_nothing_but_the_protocol(tm
         assert (await ours.search(question, "theirs")).status_code == 401
         assert (await theirs.search(question, "ours")).status_code == 401
         stranger = ours.gateway.nodes.members["obia"].model_copy(update={"url": theirs.members["obia"].url})
-        ours.gateway.nodes.members = {**ours.gateway.nodes.members, "obia": stranger}
+        ours.gateway.membership.by_id = {**ours.gateway.membership.by_id, "obia": stranger}
         answer = (await ours.search(question)).json()
         told = {node["id"]: node["status"] for node in answer["nodes"]}
         assert (answer["complete"], told) == (False, {"gsa-human": "answered", "obia": "refused"})

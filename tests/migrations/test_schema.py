@@ -28,7 +28,9 @@ def test_migrations_make_what_the_models_declare(engine: Engine, kind: Kind) -> 
 @pytest.mark.parametrize("kind", ["broker", "gateway"])
 def test_no_table_of_a_committee_stands_elsewhere(kind: Kind) -> None:
     declared = {name for owner in metadata(kind) for name in owner.tables}
-    assert not declared & set(auth.tables.Base.metadata.tables)
+    # A gateway verifies its operators' assertions and records what they did.
+    operators = {"auth_used_token", "auth_audit_head", "auth_audit_event"} if kind == "gateway" else set()
+    assert declared & set(auth.tables.Base.metadata.tables) == operators
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -30,3 +30,4 @@ def test_join_two_hundred_random_questions_of_each_caller(real: RunningDemo) -> 
     assert outcomes["controlled some"] >= 60, "many questions must find somebody"
     assert outcomes["anyone some"] >= 40
     assert outcomes["anyone suppressed"] >= 20
+    assert outcomes["near"] >= 5, "the rule of near questions must decide some of them"

@@ -65,9 +65,13 @@ class Asking:
 
 
 def prove(family: dict[str, Any], folder: Path, seed: int, number: int) -> Counter[str]:
-    """Ask ``number`` questions as each of the two callers; how many of each outcome there were."""
+    """Ask ``number`` questions as each of the two callers; how many of each outcome there were.
+
+    ``near`` are those that an oracle without the rule of near questions answers otherwise: were the rule lost, here or
+    in the oracle, they would be wrong.
+    """
     files = Files(folder)
-    oracle, asking = Oracle(files), Asking(family)
+    oracle, asking, ruleless = Oracle(files), Asking(family), Oracle(files, apart=1)
     token = asking.granted_everything()
     outcomes: Counter[str] = Counter()
     for controlled in (True, False):
@@ -79,6 +83,7 @@ def prove(family: dict[str, Any], folder: Path, seed: int, number: int) -> Count
                 {**question, "granularity": granularity, "limit": PAGE}, token if controlled else None
             )
             expected = oracle.answer(question, controlled=controlled)
+            outcomes["near"] += ruleless.answer(question, controlled=controlled) != expected
             outcomes[f"{'controlled' if controlled else 'anyone'} {check(question, answer, expected)}"] += 1
     return outcomes
 

@@ -31,10 +31,14 @@ class Expected:
 
 
 class Oracle:
-    """Answers questions."""
+    """Answers questions.
 
-    def __init__(self, files: Files) -> None:
+    :param apart: questions that differ by fewer people are told alike; 1 is an oracle without that rule.
+    """
+
+    def __init__(self, files: Files, apart: int = APART) -> None:
         self._files = files
+        self._apart = apart
         self._people = {person.accession: person for person in files.people}
         self._known: dict[str, frozenset[str]] = {}
         self._of: dict[str, list[Series]] = {}
@@ -58,7 +62,7 @@ class Oracle:
             return Expected(None, False, frozenset())
         if not joined:
             return Expected(_floor(len(next(iter(sides.values()))["people"])), False, frozenset())  # type: ignore[index]
-        return Expected(_floor(_alike_joined(parts, sides)), False, frozenset())  # type: ignore[arg-type]
+        return Expected(_floor(_alike_joined(parts, sides, self._apart)), False, frozenset())  # type: ignore[arg-type]
 
     def _side(self, member: str, part: Question, controlled: bool, joined: bool) -> dict[str, Any] | None:
         """The member's side and its variants, near questions told alike; None below the floor."""
@@ -70,7 +74,7 @@ class Oracle:
             people = self._meet(part, full, joined)
             variants = list(_without_one(part))
             changes = [(len(people ^ self._meet(less, full, joined)), n) for n, less in enumerate(variants)]
-            few = [change for change in changes if 0 < change[0] < APART]
+            few = [change for change in changes if 0 < change[0] < self._apart]
             if not few:
                 break
             part = variants[min(few)[1]]
@@ -220,7 +224,7 @@ def _result(parts: Mapping[str, Question], people: Mapping[str, frozenset[str]])
     return frozenset.intersection(*kept).difference(*away)
 
 
-def _alike_joined(parts: Mapping[str, Question], sides: Mapping[str, dict[str, Any]]) -> int:
+def _alike_joined(parts: Mapping[str, Question], sides: Mapping[str, dict[str, Any]], apart: int) -> int:
     """How many people of the joined question are told, when questions that differ by a few are told alike."""
     # The side that something is taken away from comes first, as in the documents.
     order = sorted(parts, key=lambda member: not parts[member]["all"])
@@ -238,7 +242,7 @@ def _alike_joined(parts: Mapping[str, Question], sides: Mapping[str, dict[str, A
                 rest = {m: p for m, p in people.items() if m != member}
                 options += [(rest, member, None)] if any(parts[other]["all"] for other in rest) else []
         changes = [(len(now ^ _result(parts, option[0])), place) for place, option in enumerate(options)]
-        few = [change for change in changes if 0 < change[0] < APART]
+        few = [change for change in changes if 0 < change[0] < apart]
         if not few:
             return len(now)
         people, member, left_out = options[min(few)[1]]
