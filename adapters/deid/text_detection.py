@@ -20,13 +20,14 @@ from adapters.deid.facts import Facts
 from adapters.deid.redaction import Box
 
 FAST_SIDE, WHOLE_SIDE, DOUBLED_SIDE = 960, 2048, 1024  # pixels of the longest side
+ENLARGED = 1.5  # at most: below 12 pixels, faint letters are found only when they are larger
 FOUND, BOX_FOUND = 0.2, 0.35  # thresholds of the detector: lower than its own, for a miss is worse than a blank
 MARGIN = 0.25  # of the height of a box, added on every side
 UNREADABLE = (AttributeError, RuntimeError, ValueError, NotImplementedError, KeyError, TypeError, OSError)
 
 
 class Scale(StrEnum):
-    """How closely to look: once, or once as it is, once enlarged and once with its contrasts evened out."""
+    """How closely to look: once, small images enlarged; or as it is, enlarged, and with its contrasts evened out."""
 
     FAST = "fast"
     THOROUGH = "thorough"
@@ -77,7 +78,7 @@ class TextDetection:
     def _views(self, image: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         longest = max(image.shape[:2])
         if self._scale is Scale.FAST:
-            yield _resized(image, min(1.0, FAST_SIDE / longest))
+            yield _resized(image, min(ENLARGED, FAST_SIDE / longest))
             return
         yield _resized(image, min(1.0, WHOLE_SIDE / longest))
         if longest <= DOUBLED_SIDE:
