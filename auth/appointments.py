@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from auth import audit
@@ -16,6 +16,9 @@ from auth.tables import Appointment
 Office = Literal["submitter", "reviewer"]
 OFFICES: Final[tuple[Office, ...]] = ("submitter", "reviewer")
 OPERATOR: Final = "operator"
+HELD: Final = select(Appointment.dataset).where(
+    Appointment.subject == bindparam("subject"), Appointment.office == bindparam("office")
+)
 
 
 class Appointments:
@@ -30,9 +33,8 @@ class Appointments:
 
     def collections(self, subject: str, office: Office) -> frozenset[str]:
         """Accessions for which a person holds an office."""
-        held = select(Appointment.dataset).where(Appointment.subject == subject, Appointment.office == office)
-        with Session(self._engine) as session:
-            return frozenset(session.scalars(held))
+        with self._engine.connect() as connection:
+            return frozenset(connection.scalars(HELD, {"subject": subject, "office": office}))
 
     def people(self, dataset: str) -> list[tuple[str, str]]:
         """Subject and office of everybody appointed for a data set."""

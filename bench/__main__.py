@@ -71,16 +71,19 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measure(name: str, bench: Bench, asked: argparse.Namespace) -> int:
+    absent = None
     try:
         figures = bench.run(quick=asked.quick, seed=asked.seed)
-    except PeerAbsent as absent:
-        print(json.dumps({"name": name, "skipped": str(absent)}) if asked.json else f"{name}: skipped: {absent}")  # noqa: T201
-        return SKIPPED
+    except PeerAbsent as peer:
+        absent, figures = str(peer), list(peer.measured)
     if asked.json:
         for figure in figures:
             print(figure.line())  # noqa: T201
-    else:
+    elif figures:
         _show(name, figures)
+    if absent is not None:
+        print(json.dumps({"name": name, "skipped": absent}) if asked.json else f"{name}: skipped: {absent}")  # noqa: T201
+        return SKIPPED
     return 0 if all(figure.met for figure in figures) else FAILED
 
 

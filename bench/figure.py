@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 COMPARISONS = {">=": operator.ge, "<=": operator.le}
@@ -35,4 +36,11 @@ class Figure:
 
 
 class PeerAbsent(Exception):
-    """The program beside which something is measured is not here; the message names it."""
+    """The program beside which something is measured is not here; the message names it.
+
+    :ivar measured: figures that did not need it.
+    """
+
+    def __init__(self, message: str, measured: Sequence[Figure] = ()) -> None:
+        super().__init__(message)
+        self.measured = measured

@@ -1,32 +1,38 @@
-"""De-identification of 512x512 CT slices, beside a plain durable copy and two tools in common use; one core each.
+"""De-identification of 512x512 CT slices, beside a plain durable copy and two tools in common use, one core each; its
+memory, two processes, and text burned into pixels.
 
-The tools (PyPI ``dicognito`` and ``dicom-anonymizer``) are looked for in the folder that ``GSANODE_DEID_PEERS`` names
-(the ``bin`` of an environment of their own), or else on PATH.
+The copy and ``gsanode deid`` wait until what they wrote is durable; the other tools do not. Beside the copy, which
+takes SHA-256 of every file, ``gsanode deid`` takes it too; beside the other tools, which do not, neither does it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
 
+from bench import burned_in, deid_peers
+from bench.deid_process import PATIENT, arguments, deidentify, memory_above_idle, together
 from bench.figure import Figure, PeerAbsent
 
-CACHE = Path(tempfile.gettempdir()) / "gsanode-bench-imaging"
-SLICES, QUICK_SLICES, SERIES = 800, 300, 200  # slices; and of one series
+FOLDER = Path(".bench/imaging").absolute()
+SLICES, QUICK_SLICES, SERIES = 1600, 800, 200  # slices; and of one series
+ROUNDS = 3
 COPIED = 1 << 20
+PEERS = {"dicom-anonymizer": ">= 8", "dicognito": ">= 10"}
 
 
 def prepare(seed: int) -> None:
-    """Write the slices, once for each seed."""
+    """Install the other tools, and write the slices, once for each seed."""
+    deid_peers.install()
     folder = _slices(seed)
     if len(list(folder.glob("*.dcm"))) == SLICES:
         return
@@ -39,7 +45,7 @@ def prepare(seed: int) -> None:
         warnings.simplefilter("ignore")
         data = dcmread(str(get_testdata_file("CT_small.dcm")))
         data.Rows = data.Columns = 512
-        data.PatientName, data.PatientID = "Vandersloot^Margarethe", "MRN0048213"
+        data.PatientName, data.PatientID = "Vandersloot^Margarethe", PATIENT
         data.SeriesDescription = "Thorax 1.25mm Vandersloot 2004-01-19"
         noise = hashlib.shake_256(str(seed).encode()).digest(512 * 512 * 2)
         for number in range(SLICES):
@@ -55,59 +61,81 @@ def prepare(seed: int) -> None:
 
 
 def run(*, quick: bool, seed: int) -> list[Figure]:
-    """Slices a second of each.
+    """All figures; of speeds, the median over rounds in each of which everything runs once (``quick``: one round).
 
-    :raises PeerAbsent: if neither of the tools is installed.
+    :raises PeerAbsent: with what was measured, if a tool, the detector of text or a font is not installed.
     """
-    slices = QUICK_SLICES if quick else SLICES
-    peers = {name: _program(name) for name in ("dicom-anonymizer", "dicognito")}
-    with tempfile.TemporaryDirectory(prefix="gsanode-deid-") as work, _OneCore():
+    figures: list[Figure] = []
+    absent: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="run-", dir=FOLDER) as work:
         root = Path(work)
-        _link(_slices(seed), root / "in", slices)
-        ours = slices / _timed(lambda: _ours(root))
-        copied = slices / _timed(lambda: _copy(root / "in", root / "copy"))
-        figures = [_figure("copy_sha256_fsync", ours, copied, ">= 0.5")]
-        for name, target in (("dicom-anonymizer", ">= 8"), ("dicognito", ">= 10")):
-            program = peers[name]
-            if program is not None:
-                command = _command(name, program, root)
-                theirs = slices / _timed(partial(_call, command))
-                figures.append(_figure(name, ours, theirs, target))
-    if len(figures) == 1:
-        raise PeerAbsent("neither dicom-anonymizer nor dicognito is installed (see GSANODE_DEID_PEERS)")
+        slices = root / "in"
+        slices.mkdir()
+        for path in sorted(_slices(seed).glob("*.dcm"))[: QUICK_SLICES if quick else SLICES]:
+            os.link(path, slices / path.name)
+        parts: list[Callable[[], list[Figure]]] = [
+            partial(_speed, root, slices, quick=quick),
+            partial(_processes, root, slices, quick=quick),
+            partial(burned_in.figures, quick=quick, seed=seed),
+        ]
+        for part in parts:
+            try:
+                figures += part()
+            except PeerAbsent as peer:
+                figures += peer.measured
+                absent.append(str(peer))
+    if absent:
+        raise PeerAbsent("; ".join(absent), figures)
     return figures
 
 
 def _slices(seed: int) -> Path:
-    return CACHE / f"series-{seed}"
+    return FOLDER / f"series-{seed}"
 
 
-def _link(origin: Path, folder: Path, slices: int) -> None:
-    folder.mkdir()
-    for path in sorted(origin.glob("*.dcm"))[:slices]:
-        os.link(path, folder / path.name)
+def _speed(work: Path, slices: Path, *, quick: bool) -> list[Figure]:
+    """Slices a second of each tool, on one core."""
+    rates: dict[str, list[float]] = {}
+    with _one_core():
+        for number in range(1 if quick else ROUNDS):
+            root = work / f"round{number}"
+            root.mkdir()
+            runs: dict[str, Callable[[], None]] = {
+                "ours": partial(deidentify, slices, root, "ours"),
+                "digests": partial(deidentify, slices, root, "digests", "--checksums", str(root / "sha256")),
+                "copy": partial(_copy, slices, root / "copy"),
+            }
+            for tool in PEERS:
+                runs[tool] = partial(_call, deid_peers.command(tool, slices, root / tool))
+            for name, work_of in runs.items():
+                rates.setdefault(name, []).append(_rate(slices, work_of))
+    targets = {"copy": ">= 0.5"} | PEERS
+    beside = {"copy": "digests"}
+    return [_ratio(peer, rates[beside.get(peer, "ours")], rates[peer], target) for peer, target in targets.items()]
 
 
-def _program(name: str) -> str | None:
-    own = os.environ.get("GSANODE_DEID_PEERS")
-    return shutil.which(name, path=own) if own else shutil.which(name)
+def _ratio(peer: str, ours: list[float], theirs: list[float], target: str) -> Figure:
+    ratio = median(mine / other for mine, other in zip(ours, theirs, strict=True))
+    named = "copy with SHA-256 and fsync" if peer == "copy" else f"{peer} {deid_peers.PACKAGES[peer]}"
+    name = f"imaging.deid.{peer.replace('-', '_')}"
+    return Figure(name, median(ours), "slices/s", target, f"{named}: {median(theirs):.1f} slices/s", ratio)
 
 
-def _ours(root: Path) -> None:
-    (root / "mapping.tsv").write_text("patient_id\taccession\nMRN0048213\tOBII000001\n", encoding="utf-8")
-    command = [sys.executable, "-m", "node.cli", "deid", str(root / "in"), "--out", str(root / "out")]
-    command += ["--collection", "OBIA000001", "--mapping", str(root / "mapping.tsv"), "--key-env", "GSANODE_BENCH_KEY"]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"GSANODE_BENCH_KEY": "5a" * 32})
-
-
-def _command(name: str, program: str, root: Path) -> list[str]:
-    target = root / name
-    target.mkdir()
-    if name == "dicognito":
-        # The console script of 0.19 calls main() without arguments; the module runs.
-        python = str(Path(program).with_name("python"))
-        return [python, "-m", "dicognito", "--quiet", "--output-directory", str(target), str(root / "in")]
-    return [program, str(root / "in"), str(target)]
+def _processes(work: Path, slices: Path, *, quick: bool) -> list[Figure]:
+    """Memory of a process, and what two at once do beside one."""
+    memory = memory_above_idle(slices, work)
+    rates: list[tuple[float, float]] = []
+    for number in range(1 if quick else ROUNDS):
+        runs = [arguments(slices, work, f"process{number}{name}") for name in "abc"]
+        one = _rate(slices, partial(together, runs[:1]))
+        rates.append((one, 2 * _rate(slices, partial(together, runs[1:]))))
+    one, two = (median(column) for column in zip(*rates, strict=True))
+    ratio = median(two / one for one, two in rates)
+    beside = f"one process: {one:.1f} slices/s"
+    return [
+        Figure("imaging.deid.memory_above_idle", memory, "MB", "<= 64"),
+        Figure("imaging.deid.two_processes", two, "slices/s", ">= 1.8", beside, ratio),
+    ]
 
 
 def _call(command: list[str]) -> None:
@@ -127,23 +155,21 @@ def _copy(origin: Path, target: Path) -> None:
             os.fsync(write.fileno())
 
 
-def _timed(work: Callable[[], None]) -> float:
+def _rate(slices: Path, work: Callable[[], None]) -> float:
+    """Slices a second. What is written stays to the end: ext4 is slow to make files where others were just deleted."""
+    count = sum(1 for _ in slices.iterdir())
+    os.sync()  # what others left to the disk is not this one's to wait for
     began = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return count / (time.perf_counter() - began)
 
 
-class _OneCore:
+@contextmanager
+def _one_core() -> Iterator[None]:
     """This process and its children on one core."""
-
-    def __enter__(self) -> None:
-        self._before = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(self._before)})
-
-    def __exit__(self, *_: object) -> None:
-        os.sched_setaffinity(0, self._before)
-
-
-def _figure(peer: str, ours: float, theirs: float, target: str) -> Figure:
-    name = f"imaging.deid.{peer.replace('-', '_')}"
-    return Figure(name, ours, "slices/s", target, f"{peer}: {theirs:.1f} slices/s", ours / theirs)
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

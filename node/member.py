@@ -22,6 +22,7 @@ from adapters.catalog.single import single
 from adapters.images.quarantine import Quarantine
 from adapters.images.review import Reviews
 from adapters.reads.slices import Slicer
+from adapters.registration.accessions import Accessions
 from adapters.registration.links import existing
 from adapters.store.opening import open_stores
 from adapters.store.source import ByteSource, Resident
@@ -79,7 +80,7 @@ from node.keys import key_ring
 from node.pages.datasets import Published
 from node.pages.review import ReviewPages
 from node.pages.views import MemberPages
-from node.reception import reception, record
+from node.reception import intake, reception, record
 from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings, profile
 from node.sweep import sweep
@@ -192,7 +193,7 @@ class _Member:
         if given is None or "dicomweb" not in self.profile.standards:
             return ()
         return dicomweb.storing(
-            partial(reception, given, self.engine, self.profile.accessions),
+            partial(reception, given, intake(given, self.engine), Accessions(self.profile.accessions.model_dump())),
             self.policy,
             self.clearinghouse,
             given.object_bytes,

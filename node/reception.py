@@ -11,19 +11,23 @@ from sqlalchemy.orm import Session
 
 from adapters.deid.identity import Keyed
 from adapters.deid.rules import load
-from adapters.images.intake import Reception
+from adapters.images.intake import Intake, Reception
 from adapters.images.quarantine import Quarantine
 from adapters.registration.accessions import Accessions
 from auth import audit
 from auth.keys import clock
-from node.settings import Accessions as Patterns
 from node.settings import ImageSettings
 
 _profile = cache(load)
 
 
+def intake(settings: ImageSettings, engine: Engine) -> Intake:
+    """Where images come in; one is enough for a process."""
+    return Intake(engine, Quarantine(settings.quarantine))
+
+
 def reception(
-    settings: ImageSettings, engine: Engine, patterns: Patterns, collection: str, by: str, *, numbering: bool = True
+    settings: ImageSettings, into: Intake, accessions: Accessions, collection: str, by: str, *, numbering: bool = True
 ) -> Reception:
     """The reception of a collection.
 
@@ -31,9 +35,8 @@ def reception(
     :param numbering: whether patients who are not known get the next accession.
     """
     return Reception(
-        engine=engine,
-        quarantine=Quarantine(settings.quarantine),
-        accessions=Accessions(patterns.model_dump()),
+        intake=into,
+        accessions=accessions,
         profile=_profile(),
         keyed=Keyed(bytes.fromhex(settings.key), collection),
         by=by,

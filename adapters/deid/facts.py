@@ -26,7 +26,10 @@ TAGS = {
     0x00280010: "rows",
     0x00280011: "columns",
     0x00280100: "bits",
+    0x00280101: "stored",
+    0x00280103: "signed",
     0x00280301: "burned_in",
+    0x7FE00002: "offsets",  # lengths of the extended offset table: the table of one frame is zero
 }
 NEEDED = ("sop_class", "sop_instance", "study", "series", "patient")
 UIDS = ("sop_class", "sop_instance", "study", "series")

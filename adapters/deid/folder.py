@@ -6,15 +6,17 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from adapters.deid.errors import Reason, Refused
 from adapters.deid.identity import Keyed
 from adapters.deid.ledger import Entry, Ledger, Stamp
 from adapters.deid.objects import Look, Order, Reader, Writer
-from adapters.deid.output import Output
+from adapters.deid.output import Digest, Output
 from adapters.deid.rewrite import Kept
 from adapters.deid.rules import Profile
 from adapters.deid.text import Cleaner
@@ -41,6 +43,7 @@ class Run:
     :ivar accessions: accession of an individual by patient id.
     :ivar private: folder for the ledger and the list of refused files; both name originals.
     :ivar look: see :class:`~adapters.deid.objects.Order`.
+    :ivar checksums: file for the SHA-256 of every object, as ``sha256sum`` writes them; None if nobody wants them.
     """
 
     folder: Path
@@ -51,6 +54,7 @@ class Run:
     accessions: Mapping[str, str]
     look: Look | None = None
     progress: Progress = field(default_factory=Progress)
+    checksums: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +78,14 @@ def deidentify_folder(run: Run) -> Outcome:
     try:
         _read_all(run, ledger)
         kept: Kept = Counter()
-        output = Output(run.out)
+        output = Output(run.out, digests=run.checksums is not None)
         for study, patients in ledger.studies():
             _study(run, ledger, output, study, patients, kept)
         output.settle()
         ledger.commit()
         _report(run, ledger)
+        if run.checksums:
+            _list(run.checksums, output, ledger)
         return Outcome(*ledger.counts(), kept)
     finally:
         ledger.close()
@@ -133,7 +139,7 @@ def _study(run: Run, ledger: Ledger, output: Output, study: str, patients: list[
         return
     known = ledger.known(study)
     subject = Subject(run.profile, run.keyed, run.accessions[patients[0]], Cleaner(known))
-    writer = Writer(Order(output, partial(_claim, ledger), run.look), subject, known)
+    writer = Writer(Order(output, partial(_claim, ledger, output), run.look), subject, known)
     for number, (path, stamp) in enumerate(waiting, 1):
         try:
             written = writer.write(f"{run.folder}/{path}")
@@ -155,17 +161,34 @@ def _refusal(run: Run, patients: list[str]) -> Refused | None:
     return None
 
 
-def _claim(ledger: Ledger, instance: str, sha256: str) -> None:
-    if ledger.digest(instance) not in {None, sha256}:
+def _claim(ledger: Ledger, output: Output, instance: str, sha256: Digest) -> None:
+    before = ledger.written(instance)
+    if before is None:
+        return
+    written, digest = before
+    if (digest or output.digest(written)) != sha256():
         raise Refused(Reason.DUPLICATE, "another object of the collection has this SOP Instance UID")
 
 
 def _report(run: Run, ledger: Ledger) -> None:
-    part = run.private / f".{REPORT}.part"
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with _replaced(run.private / REPORT) as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(["path", "reason", "detail"])
         table.writerows(ledger.refusals())
+
+
+def _list(checksums: Path, output: Output, ledger: Ledger) -> None:
+    with _replaced(checksums) as file:
+        for written, digest in ledger.passed_on():
+            file.write(f"{digest or output.digest(written)}  {written}\n")
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[TextIO]:
+    """A file to write that takes its place whole."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        yield file
         file.flush()
         os.fsync(file.fileno())
-    part.replace(run.private / REPORT)
+    part.replace(path)

@@ -90,15 +90,18 @@ class Ledger:
             (path, *stamp, reason, detail),
         )
 
-    def passed(self, path: str, written: str, instance: str, sha256: str) -> None:
+    def passed(self, path: str, written: str, instance: str, sha256: str | None) -> None:
         """A file was passed on as ``written`` (relative to the output)."""
         query = "update file set written = ?, instance = ?, sha256 = ? where path = ?"
         self._db.execute(query, (written, instance, sha256, path))
 
-    def digest(self, instance: str) -> str | None:
-        """Digest of the object that was passed on under a SOP Instance UID."""
-        row = self._db.execute("select sha256 from file where instance = ?", (instance,)).fetchone()
-        return str(row[0]) if row else None
+    def written(self, instance: str) -> tuple[str, str | None] | None:
+        """Where the object lies that was passed on under a SOP Instance UID, and its digest if that was taken."""
+        return self._db.execute("select written, sha256 from file where instance = ?", (instance,)).fetchone()  # type: ignore[no-any-return]
+
+    def passed_on(self) -> Iterator[tuple[str, str | None]]:
+        """Every object that was passed on, in order, with its digest if that was taken."""
+        yield from self._db.execute("select distinct written, sha256 from file where written is not null order by 1")
 
     def studies(self) -> Iterator[tuple[str, list[str]]]:
         """Studies with something to do, and the patients whose they are."""

@@ -15,25 +15,25 @@ from adapters.deid.instance import Instance, walked
 from adapters.deid.known import Known
 from adapters.deid.meta import DEFLATED, write_meta
 from adapters.deid.opening import BigEndian, Body, opened
-from adapters.deid.output import Bytes, Output, deflated
+from adapters.deid.output import Bytes, Digest, Output, deflated
 from adapters.deid.private import Keeper
-from adapters.deid.redaction import Box, blanked, geometry
+from adapters.deid.redaction import Box, blanked, geometry, replaced
 from adapters.deid.rewrite import Kept, Piece, Recipe, Rewriter, followed, recipe, whole
 from adapters.deid.rules import Profile
 from adapters.deid.template import Templates
 from adapters.deid.values import Subject
-from adapters.deid.walker import PIXEL_DATA
+from adapters.deid.walker import PIXEL_DATA, UNDEFINED
 
-Claim = Callable[[str, str], None]  # new SOP Instance UID and digest: raises Refused if the UID is another object's
+Claim = Callable[[str, Digest], None]  # new SOP Instance UID: raises Refused if it is that of another object
 Look = Callable[[Path, Facts], Sequence[Box]]  # where text is in the pixels; raises Refused if it cannot tell
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An object that was passed on: its place below the output, its digest, and its SOP Instance UID."""
+    """An object that was passed on: its place below the output, its digest if wanted, and its SOP Instance UID."""
 
     path: str
-    sha256: str
+    sha256: str | None
     instance: str
 
 
@@ -137,7 +137,9 @@ class Writer:
         facts, boxes = self._checked(instance, path)
         rewriter = Rewriter(instance, self._subject, self._keeper, self._recipe.blocks)
         pieces = followed(self._recipe, rewriter.outputs())
-        written = self._written(body, facts, _without_text(pieces, instance, facts, boxes))
+        if boxes:
+            pieces = _without_text(pieces, body, instance, Path(path), boxes)
+        written = self._written(body, facts, pieces)
         self._kept.update(rewriter.kept)
         self._alike += 1
         return written
@@ -151,7 +153,9 @@ class Writer:
         outputs = rewriter.outputs()
         pixels = facts.pixels is not None
         pieces = whole(instance, outputs, pixels=pixels)
-        written = self._written(body, facts, _without_text(pieces, instance, facts, boxes))
+        if boxes:
+            pieces = _without_text(pieces, body, instance, Path(path), boxes)
+        written = self._written(body, facts, pieces)
         self._kept.update(rewriter.kept)
         template = self._templates.learn(instance)
         loose = template.fit(body)
@@ -201,12 +205,14 @@ def look_at(path: Path | str, facts: Facts, profile: Profile, look: Look | None)
     return look(Path(path), facts)
 
 
-def _without_text(pieces: list[Piece], instance: Instance, facts: Facts, boxes: Sequence[Box]) -> list[Piece]:
-    if not boxes:
-        return pieces
-    shape = geometry(facts)
+def _without_text(pieces: list[Piece], body: Body, instance: Instance, path: Path, boxes: Sequence[Box]) -> list[Piece]:
     (pixels,) = (element for element in instance.root.elements if element.tag == PIXEL_DATA)
-    return blanked(pieces, pixels.value, pixels.end, shape, boxes)
+    facts = instance.facts()
+    if pixels.length != UNDEFINED:
+        return blanked(pieces, pixels.value, pixels.end, geometry(facts), boxes)
+    from adapters.deid.compressed import redrawn
+
+    return replaced(pieces, pixels.value, pixels.end, redrawn(path, body.syntax, facts, boxes))
 
 
 def place(facts: Facts, subject: Subject) -> str:

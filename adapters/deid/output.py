@@ -7,6 +7,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from adapters.deid.rewrite import Piece
@@ -15,6 +16,7 @@ from adapters.deid.source import COPIED, Source
 SMALL = 4096  # bytes that are joined with others before they are written
 TOGETHER = 32  # files that are made durable together
 Bytes = bytes | memoryview
+Digest = Callable[[], str]  # SHA-256 of a file, as hex digits
 Waiting = dict[str, tuple[int, str]]  # by the path that a file gets: its descriptor, and the path that it has so far
 
 
@@ -22,10 +24,13 @@ class Output:
     """The folder that objects are written to. Not for several threads.
 
     A file that was written has its name, and keeps it through a loss of power, once :meth:`settle` has returned.
+
+    :param digests: whether the digest of every file is wanted; if not, only those that are asked for are taken.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, digests: bool = True) -> None:
         self.folder = folder
+        self._digests = digests
         self._root = str(folder)
         self._made: set[str] = set()
         self._waiting: Waiting = {}
@@ -34,11 +39,11 @@ class Output:
         self._named: Future[None] | None = None
         self._buffer = memoryview(bytearray(COPIED))
 
-    def written(self, target: str, body: Iterable[Bytes], claim: Callable[[str], None]) -> str:
-        """Write a file whole or not at all; SHA-256 of its bytes, as hex digits.
+    def written(self, target: str, body: Iterable[Bytes], claim: Callable[[Digest], None]) -> str | None:
+        """Write a file whole or not at all; its digest, if digests are wanted.
 
         :param target: path relative to the folder.
-        :param claim: told the digest once the bytes are written; what it raises leaves nothing behind.
+        :param claim: may ask for the digest once the bytes are written; what it raises leaves nothing behind.
         """
         path = f"{self._root}/{target}"
         folder, _, name = path.rpartition("/")
@@ -48,13 +53,14 @@ class Output:
         if path in self._waiting or path in self._handed:
             self._name_all()
         part = f"{folder}/.{name}.part"
-        digest = hashlib.sha256()
+        digest = hashlib.sha256() if self._digests else None
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
             for piece in body:
-                digest.update(piece)
+                if digest:
+                    digest.update(piece)
                 _write(descriptor, piece)
-            claim(digest.hexdigest())
+            claim(digest.hexdigest if digest else partial(_digest, part))
         except BaseException:  # whatever ends it, no half of a file stays
             os.close(descriptor)
             Path(part).unlink()
@@ -63,7 +69,12 @@ class Output:
         self._waiting[path] = descriptor, part
         if len(self._waiting) == TOGETHER:
             self._name()
-        return digest.hexdigest()
+        return digest.hexdigest() if digest else None
+
+    def digest(self, target: str) -> str:
+        """Digest of a file that was written."""
+        self._name_all()
+        return _digest(f"{self._root}/{target}")
 
     def settle(self) -> None:
         """Make the files written durable, under their names."""
@@ -114,9 +125,15 @@ def _named(files: Waiting) -> None:
     for path, (descriptor, part) in files.items():
         try:
             os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # its memory is the next file's
         finally:
             os.close(descriptor)
         os.replace(part, path)  # noqa: PTH105 - a path object for each of many files costs more than the call
+
+
+def _digest(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(descriptor: int, piece: Bytes) -> None:

@@ -22,7 +22,7 @@ class Box(NamedTuple):
 
 
 class Geometry(NamedTuple):
-    """How native pixel data lies: ``samples`` of ``size`` bytes a pixel, by pixel or by plane."""
+    """How pixel data lies when it is not compressed: ``samples`` of ``size`` bytes a pixel, by pixel or by plane."""
 
     rows: int
     columns: int
@@ -46,10 +46,8 @@ class Geometry(NamedTuple):
 def geometry(facts: Facts) -> Geometry:
     """How the pixel data of an object lies.
 
-    :raises Refused: if text cannot be blanked in it without decoding.
+    :raises Refused: if text cannot be blanked in it.
     """
-    if facts.pixels is None or facts.pixels < 0:
-        raise Refused(Reason.TEXT_IN_PIXELS, "text in compressed pixel data, which is not written anew")
     bits, samples = int(facts["bits"]), int(facts["samples"] or 1)
     if facts["photometric"] in HALVED or bits % 8:
         raise Refused(Reason.TEXT_IN_PIXELS, "text in pixels that share their bytes")
@@ -60,6 +58,17 @@ def geometry(facts: Facts) -> Geometry:
         black = b"\0" * size + middle * (samples - 1)
     shape = (int(facts["rows"]), int(facts["columns"]), int(facts["frames"] or 1))
     return Geometry(*shape, samples, size, facts["planar"] == "1" and samples > 1, black)
+
+
+def replaced(pieces: Sequence[Piece], start: int, end: int, new: bytes) -> list[Piece]:
+    """The pieces of an object with other bytes in the place of ``start`` to ``end``, which lie in one of them."""
+    out: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, tuple) and piece[0] <= start and end <= piece[1]:
+            out += [(piece[0], start), new, (end, piece[1])]
+        else:
+            out.append(piece)
+    return [piece for piece in out if isinstance(piece, bytes) or piece[0] < piece[1]]
 
 
 def blanked(pieces: Sequence[Piece], start: int, end: int, shape: Geometry, boxes: Sequence[Box]) -> list[Piece]:

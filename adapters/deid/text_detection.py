@@ -20,13 +20,14 @@ from adapters.deid.facts import Facts
 from adapters.deid.redaction import Box
 
 FAST_SIDE, WHOLE_SIDE, DOUBLED_SIDE = 960, 2048, 1024  # pixels of the longest side
+ENLARGED = 1.5  # at most: below 12 pixels, faint letters are found only when they are larger
 FOUND, BOX_FOUND = 0.2, 0.35  # thresholds of the detector: lower than its own, for a miss is worse than a blank
 MARGIN = 0.25  # of the height of a box, added on every side
 UNREADABLE = (AttributeError, RuntimeError, ValueError, NotImplementedError, KeyError, TypeError, OSError)
 
 
 class Scale(StrEnum):
-    """How closely to look: once, or once as it is, once enlarged and once with its contrasts evened out."""
+    """How closely to look: once, small images enlarged; or as it is, enlarged, and with its contrasts evened out."""
 
     FAST = "fast"
     THOROUGH = "thorough"
@@ -77,7 +78,7 @@ class TextDetection:
     def _views(self, image: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         longest = max(image.shape[:2])
         if self._scale is Scale.FAST:
-            yield _resized(image, min(1.0, FAST_SIDE / longest))
+            yield _resized(image, min(ENLARGED, FAST_SIDE / longest))
             return
         yield _resized(image, min(1.0, WHOLE_SIDE / longest))
         if longest <= DOUBLED_SIDE:
@@ -125,18 +126,34 @@ def distinct_frames(path: Path, frames: int) -> Iterator[NDArray[np.uint8]]:
     """
     from pydicom.pixels.utils import pixel_array
 
+    source = _inflated(path)
     last: NDArray[Any] | None = None
     for frame in range(frames):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                pixels = pixel_array(path, index=frame)
+                pixels = pixel_array(source, index=frame)
         except UNREADABLE as error:
             detail = f"frame {frame + 1} cannot be decoded, so nobody can look at it ({type(error).__name__})"
             raise Refused(Reason.PIXELS_NOT_LOOKED_AT, detail) from error
         if last is None or not np.array_equal(pixels, last):
             yield _eight_bits(pixels)
         last = pixels
+
+
+def _inflated(path: Path) -> Any:
+    """What pydicom reads frames from: the file, or its data set if that is deflated."""
+    from pydicom import dcmread
+    from pydicom.filereader import read_file_meta_info
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            deflated = read_file_meta_info(path).TransferSyntaxUID.is_deflated
+            return dcmread(path) if deflated else path
+    except UNREADABLE as error:
+        detail = f"cannot be read, so nobody can look at it ({type(error).__name__})"
+        raise Refused(Reason.PIXELS_NOT_LOOKED_AT, detail) from error
 
 
 def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydicom import DataElement
 from pydicom.dataelem import RawDataElement
 
 from adapters.dicom.plain import plain
@@ -27,7 +26,8 @@ def document(header: Header, bulk: str) -> Document:
         for tag, element in list(header.data.items()):  # as they stand in the file: reading may change them
             name = f"{int(tag):08X}"
             try:
-                shown[name] = _shown(header, element, f"{bulk}/{name}")
+                plainly = plain(element) if isinstance(element, RawDataElement) and _small(element) else None
+                shown[name] = plainly or _shown(header.data[tag], bulk)
             except UNSPEAKABLE:
                 continue  # a value that JSON cannot hold, a word in a number for one; the bytes of the object have it
     if header.pixels is not None:
@@ -37,11 +37,12 @@ def document(header: Header, bulk: str) -> Document:
     return shown
 
 
-def _shown(header: Header, raw: RawDataElement | DataElement, bulk: str) -> Document:
-    if isinstance(raw, RawDataElement) and len(raw.value or b"") <= INLINE and (shown := plain(raw)) is not None:
-        return shown
-    element: Any = header.data[raw.tag]
+def _small(element: RawDataElement) -> bool:
+    return element.value is None or len(element.value) <= INLINE
+
+
+def _shown(element: Any, bulk: str) -> Document:
     if element.VR in BULK and len(element.value or b"") > INLINE:
-        return {"vr": element.VR, "BulkDataURI": bulk}
+        return {"vr": element.VR, "BulkDataURI": f"{bulk}/{int(element.tag):08X}"}
     found: Document = element.to_json_dict(None, INLINE)
     return found

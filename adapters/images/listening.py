@@ -16,10 +16,10 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from adapters.deid.errors import Refused
-from adapters.deid.objects import Reader
-from adapters.images.intake import NoCollection, Reception
+from adapters.images.intake import Reception
 from adapters.images.quarantine import INCOMING, Quarantine, TooLarge
 from adapters.images.reasons import CANNOT_UNDERSTAND, NO_RESOURCES, NOT_AUTHORIZED, status_of
+from adapters.images.receiving import NoCollection
 
 log = structlog.get_logger(__name__)
 
@@ -56,10 +56,9 @@ class Place:
 
 @dataclass(slots=True)
 class _Sending:
-    """One association: its sender, a reader of its own, and bytes that came in."""
+    """One association: its sender, and bytes that came in."""
 
     entity: Entity
-    reader: Reader
     room: int
     bytes: int = 0
 
@@ -135,7 +134,7 @@ class Listener:
             log.warning("sender_elsewhere", sender=title, address=association.requestor.address)
             association.abort()
             return
-        sending = _Sending(entity, Reader(entity.reception.profile), entity.reception.room())
+        sending = _Sending(entity, entity.reception.room())
         with self._lock:
             self._sending[id(association)] = sending
 
@@ -177,8 +176,13 @@ class Listener:
 
     def _take(self, sending: _Sending, path: Path) -> int:
         reception = sending.entity.reception
-        taken = Quarantine(reception.quarantine.folder).take(reception.dataset, _pieces(path), self._most)
-        (received,) = reception.receive([reception.look(taken, sending.reader)])
+        taken = reception.intake.quarantine.take(reception.dataset, _pieces(path), self._most)
+        try:
+            seen = reception.look(taken)
+        except Refused:
+            reception.intake.drop(taken.key)
+            raise
+        (received,) = reception.receive([seen])
         if received.refused:
             raise received.refused
         return SUCCESS

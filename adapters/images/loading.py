@@ -12,8 +12,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from adapters.deid.errors import Refused
-from adapters.deid.objects import Reader
-from adapters.images.intake import Reception, registered
+from adapters.images.intake import Reception
 from adapters.images.parcels import BadEntry, Entry, Parcel
 from adapters.images.quarantine import TooLarge
 from adapters.images.receiving import Seen
@@ -41,14 +40,13 @@ def load(reception: Reception, parcel: Parcel, most: int, progress: Progress) ->
     :raises BadParcel: if the parcel is none.
     :raises NoCollection: if there is no such collection.
     """
-    with Session(reception.engine) as session:
-        registered(session, reception.dataset)  # before an original of nobody's lies in quarantine
-    loaded, reader = Loaded(), Reader(reception.profile)
+    reception.expect_registered()  # before an original of nobody's lies in quarantine
+    loaded = Loaded()
     total = sum(1 for _ in parcel.entries())
     waiting: list[tuple[str, Seen]] = []
     for number, entry in enumerate(parcel.entries(), 1):
         try:
-            waiting.append((entry.name, _taken(reception, entry, most, reader)))
+            waiting.append((entry.name, _taken(reception, entry, most)))
         except Refused as refused:
             loaded.refused.append((_shown(entry.name), f"{refused.reason.value}: {refused.detail}"))
         except (BadEntry, TooLarge) as error:
@@ -61,9 +59,13 @@ def load(reception: Reception, parcel: Parcel, most: int, progress: Progress) ->
     return loaded
 
 
-def _taken(reception: Reception, entry: Entry, most: int, reader: Reader) -> Seen:
-    taken = reception.quarantine.take(reception.dataset, entry.pieces(), most)
-    return reception.look(taken, reader)
+def _taken(reception: Reception, entry: Entry, most: int) -> Seen:
+    taken = reception.intake.quarantine.take(reception.dataset, entry.pieces(), most)
+    try:
+        return reception.look(taken)
+    except Refused:
+        reception.intake.drop(taken.key)
+        raise
 
 
 def _receive(reception: Reception, waiting: list[tuple[str, Seen]], loaded: Loaded) -> None:

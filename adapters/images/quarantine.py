@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ STORE: Final = "quarantine"
 """What arrivals call this place; no store of a configuration has the name."""
 INCOMING, STAGED = "incoming", "staged"
 MAGIC_END: Final = 132
-TOGETHER: Final = 8  # files that are made durable at a time
+TOGETHER: Final = 8  # files that are made durable at a time: a journal takes many at once
 FORGOTTEN: Final = 24 * 3600.0
 """Seconds after which a file that nobody asked for again is left behind by somebody who was killed."""
 
@@ -74,8 +74,7 @@ class Incoming:
 
     def keep(self) -> Taken:
         """Give the object its place; durable with :meth:`Quarantine.settle`."""
-        digest = self._digest.hexdigest()
-        key = f"{self._dataset}/{digest[:2]}/{digest}"
+        key = f"{self._dataset}/{self._digest.hexdigest()}"
         self._quarantine.admit(self._path, key)
         return Taken(key, self.size)
 
@@ -86,13 +85,12 @@ class Incoming:
 
 
 class Quarantine:
-    """The folder, readable by its owner only. Not for several threads."""
+    """The folder, readable by its owner only."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for part in (folder, folder / INCOMING, folder / STAGED):
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._unsettled: dict[Path, None] = {}
         self._named: set[Path] = set()
 
     def take(self, dataset: str, content: Iterable[bytes], most: int) -> Taken:
@@ -109,26 +107,36 @@ class Quarantine:
             incoming.close()
 
     def admit(self, path: Path, key: str) -> None:
-        """Move a file that is whole to its place; one of the same bytes that is there already is the same file."""
+        """Give a file that is whole its place; one of the same bytes that is there already stays."""
         target = self.path(key)
-        if not target.parent.is_dir():
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._named |= {target.parent.parent, self.folder}
-        path.replace(target)
-        self._named.add(target.parent)
-        self._unsettled[target] = None
+        self._name(target.parent)
+        try:
+            os.link(path, target)
+        except FileExistsError:
+            if not _is_whole(target):  # the power failed before it was
+                path.replace(target)
 
-    def settle(self) -> None:
-        """Make what was taken durable. Names come before: a journal that has the bytes has the names then, too."""
-        if len(self._unsettled) > 1:  # a journal takes many at once
+    def _name(self, folder: Path) -> None:
+        """Make the folder of a collection, durably, before this process gives names in it."""
+        if folder not in self._named:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync(self.folder)
+            sync(self.folder.parent)
+            self._named.add(folder)
+
+    def settle(self, keys: Sequence[str]) -> None:
+        """Make originals durable, but for their names (see :meth:`settle_names`)."""
+        paths = [self.path(key) for key in keys]
+        if len(paths) > 1:
             with ThreadPoolExecutor(TOGETHER) as pool:
-                list(pool.map(_sync_if_there, self._unsettled))
+                list(pool.map(_sync_if_there, paths))
         else:
-            list(map(_sync_if_there, self._unsettled))
-        for folder in self._named:
+            list(map(_sync_if_there, paths))
+
+    def settle_names(self, keys: Iterable[str]) -> None:
+        """Make the names of originals durable."""
+        for folder in {self.path(key).parent for key in keys}:
             sync(folder)
-        self._unsettled.clear()
-        self._named.clear()
 
     def path(self, key: str) -> Path:
         """The file of a key."""
@@ -162,6 +170,15 @@ class Quarantine:
     def clear(self, job: int) -> None:
         """Remove what a job wrote."""
         shutil.rmtree(self.staged(job), ignore_errors=True)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file has the bytes that its name says."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == path.name
+    except FileNotFoundError:
+        return False
 
 
 def _sync_if_there(path: Path) -> None:

@@ -18,7 +18,7 @@ from adapters.deid.errors import Reason, Refused
 from adapters.deid.identity import Keyed
 from adapters.deid.known import Known
 from adapters.deid.objects import Order, Reader, Writer, Written
-from adapters.deid.output import Output
+from adapters.deid.output import Digest, Output
 from adapters.deid.redaction import Box
 from adapters.deid.rules import load
 from adapters.deid.text import Cleaner
@@ -161,13 +161,13 @@ class Work:
             return Refused(Reason.TWO_PATIENTS, f"the objects of its study are of {len(people)} patients")
         return None
 
-    def _claim(self, instance: str, sha256: str) -> None:
+    def _claim(self, instance: str, sha256: Digest) -> None:
         query = select(File.id, Checksum.value).join(Checksum, Checksum.file == File.id)
         with Session(self.engine) as session:
             found = session.execute(query.where(File.instance == instance, Checksum.type == "sha-256")).one_or_none()
         if found is None:
             return
-        same = "it is archived" if found[1] == sha256 else "another object with its SOP Instance UID is archived"
+        same = "it is archived" if found[1] == sha256() else "another object with its SOP Instance UID is archived"
         raise Refused(Reason.DUPLICATE, f"{same} already, as {found[0]}")
 
     def _write(self, writer: Writer, file: Original, looking: Looking) -> Verdict:

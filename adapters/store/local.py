@@ -26,6 +26,8 @@ from adapters.store.protocol import (
 )
 
 PARTIAL = ".partial"
+CLOSED = -1
+FOUND = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # what was a regular file, should it be a link or a pipe by now
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
@@ -59,7 +61,7 @@ class LocalStore:
     def open(self, key: str) -> OpenFile:
         """See :class:`~adapters.store.protocol.ArchiveStore`."""
         path = self._resolved(key)
-        return OpenFile(self._status(key, path), lambda: self._opened(key, path))
+        return OpenFile(self._status(key, path), lambda: self._descriptor(key, path))
 
     def stream(self, key: str, offset: int = 0, length: int | None = None, chunk: int = PIECE) -> Iterator[bytes]:
         """See :class:`~adapters.store.protocol.ArchiveStore`; the open file keeps its content if it is replaced."""
@@ -164,8 +166,11 @@ class LocalStore:
         return self._opened(key, path)
 
     def _opened(self, key: str, path: str) -> BinaryIO:
+        return os.fdopen(self._descriptor(key, path), "rb", buffering=0)
+
+    def _descriptor(self, key: str, path: str) -> int:
         try:
-            return open(path, "rb", buffering=0, opener=_unlinked)
+            return os.open(path, FOUND)
         except FileNotFoundError as error:
             raise NoSuchObject(f"store {self.name!r} holds no file {key!r}") from error
         except OSError as error:
@@ -192,11 +197,11 @@ class OpenFile:
     :param opening: opens what has its name now.
     """
 
-    def __init__(self, status: os.stat_result, opening: Callable[[], BinaryIO]) -> None:
+    def __init__(self, status: os.stat_result, opening: Callable[[], int]) -> None:
         self.stat = _stat(status)
         self._seen = _content(status)
         self._opening = opening
-        self._file: BinaryIO | None = None
+        self._file: int | None = None
 
     def read(self, offset: int, length: int) -> bytes:
         """See :class:`~adapters.store.protocol.Opened`."""
@@ -216,22 +221,18 @@ class OpenFile:
 
     def close(self) -> None:
         """See :class:`~adapters.store.protocol.Opened`."""
-        if self._file is not None:
-            self._file.close()
+        if self._file not in (None, CLOSED):
+            os.close(self._file)
+        self._file = CLOSED
 
     def _descriptor(self) -> int:
         if self._file is None:
             file = self._opening()
-            if _content(os.fstat(file.fileno())) != self._seen:
-                file.close()
+            if _content(os.fstat(file)) != self._seen:
+                os.close(file)
                 raise ChangedObject("the file was replaced before it was read")
             self._file = file
-        return self._file.fileno()
-
-
-def _unlinked(path: str, flags: int) -> int:
-    """Opens what was found to be a regular file, should it have become a link or a pipe since."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return self._file
 
 
 def _content(status: os.stat_result) -> tuple[int, int, int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import os
 import re
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 deid = typer.Typer()
 
 COLLECTION = re.compile(r"OBIA\d{6}")
+DRAWN = 16  # files after which the bars move
 INDIVIDUAL = re.compile(r"OBII\d{6,}")
 
 FolderPath = Annotated[Path, typer.Argument(help="folder of DICOM files", exists=True, file_okay=False)]
@@ -40,6 +43,10 @@ PixelsOption = Annotated[
     str | None,
     typer.Option("--pixels", help="look for text in pixels and blank it: fast or thorough (needs the extra 'pixels')"),
 ]
+ChecksumsOption = Annotated[
+    Path | None,
+    typer.Option("--checksums", help="file for the SHA-256 of every file written, for sha256sum -c", dir_okay=False),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the outcome as JSON")]
 
 
@@ -52,6 +59,7 @@ def run(
     key_env: KeyOption,
     private: PrivateOption = None,
     pixels: PixelsOption = None,
+    checksums: ChecksumsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """De-identify the DICOM files below a folder. Originals stay as they are; what cannot be made safe is refused.
@@ -67,11 +75,12 @@ def run(
         fail(f"--collection {collection}: not OBIA and six digits")
     private = private or out.with_name(out.name + ".private")
     _apart(folder, out, private)
+    gc.freeze()  # what is loaded by now stays; to look through it for garbage again and again takes time
     try:
         keyed = Keyed(_key(key_env), collection)
         with _progress() as progress:
-            given = Run(folder, out, private, load(), keyed, _accessions(mapping), _look(pixels), progress)
-            outcome = deidentify_folder(given)
+            people, look = _accessions(mapping), _look(pixels)
+            outcome = deidentify_folder(Run(folder, out, private, load(), keyed, people, look, progress, checksums))
     except WeakKey as error:
         fail(f"--key-env {key_env}: {error}")
     except OtherRun as error:
@@ -142,6 +151,7 @@ def _progress() -> Iterator[Progress]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bars(*columns, console=Console(stderr=True)) as bars:
+        waiting: Counter[str] = Counter()
         tasks = {phase: bars.add_task(phase, total=None) for phase in ("read", "written")}
 
         class Shown(Progress):
@@ -154,9 +164,13 @@ def _progress() -> Iterator[Progress]:
 
             def done(self, phase: str) -> None:
                 """See :class:`Progress`."""
-                bars.advance(tasks[phase])
+                waiting[phase] += 1
+                if waiting[phase] == DRAWN:
+                    bars.advance(tasks[phase], waiting.pop(phase))
 
         yield Shown()
+        for phase, files in waiting.items():
+            bars.advance(tasks[phase], files)
 
 
 def _show(outcome: Outcome, private: Path, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from node.commands.links import link, links
 from node.commands.process import Config, archive, database, fail, member
 from node.commands.registering import archive_of
-from node.settings import ImageSettings, MemberSettings, WorkerSettings, profile
+from node.settings import ImageSettings, MemberSettings, WorkerSettings
 
 if TYPE_CHECKING:
     from adapters.images.intake import Reception
@@ -58,9 +58,9 @@ def load(
 
     Exit code 0: all are archived, or received with --no-wait; 1: some are not; 2: wrong use.
     """
-    from adapters.images.intake import NoCollection
     from adapters.images.loading import load as take_in
     from adapters.images.parcels import BadParcel, opened
+    from adapters.images.receiving import NoCollection
 
     given = archive(config)
     if given.images is None:
@@ -83,12 +83,12 @@ def load(
 def _reception(
     given: MemberSettings | WorkerSettings, settings: ImageSettings, engine: Engine, collection: str, table: Path | None
 ) -> Reception:
-    from node.reception import reception
+    from node.reception import intake, reception
 
     if objection := archive_of(given, engine).accessions.objection("dataset", collection):
         fail(f"--collection {objection}")
-    by, patterns = f"operator {getpass.getuser()}", profile(given.member).accessions
-    made = reception(settings, engine, patterns, collection, by, numbering=table is None)
+    by, accessions = f"operator {getpass.getuser()}", archive_of(given, engine).accessions
+    made = reception(settings, intake(settings, engine), accessions, collection, by, numbering=table is None)
     if table is not None:
         try:
             made.know(_mapping(table, given, engine, collection))
@@ -198,7 +198,7 @@ def appoint(
     """Say who may send images to a collection, or who decides about those that wait."""
     from sqlalchemy.orm import Session
 
-    from adapters.images.intake import NoCollection, registered
+    from adapters.images.receiving import NoCollection, expect_registered
     from auth.appointments import OFFICES, Appointments
 
     given = member(config)
@@ -212,7 +212,7 @@ def appoint(
         if not dismiss:
             try:
                 with Session(engine) as session:
-                    registered(session, collection)
+                    expect_registered(session, collection)
             except NoCollection as error:
                 fail(f"--collection: {error}")
             appointments.appoint(collection, subject, chosen)
@@ -257,14 +257,15 @@ def listen(config: Config) -> None:
 
 def _entities(given: MemberSettings | WorkerSettings, settings: ImageSettings, engine: Engine) -> dict[str, Entity]:
     from adapters.images.listening import Entity
-    from node.reception import reception
+    from node.reception import intake, reception
 
-    patterns = profile(given.member).accessions
+    into = intake(settings, engine)
+    accessions = archive_of(given, engine).accessions
     assert settings.listen
     return {
         one.ae_title: Entity(
             one.ae_title,
-            reception(settings, engine, patterns, one.collection, f"sender {one.ae_title}"),
+            reception(settings, into, accessions, one.collection, f"sender {one.ae_title}"),
             one.address,
         )
         for one in settings.listen.senders

@@ -26,7 +26,7 @@ from node.dicomweb.retrieval import Retrieval
 from web.errors import Failure
 from web.request import header, parameters
 
-GATHERED = 1 << 16  # bytes of headers that are sent together
+TOGETHER = 16  # headers that are read and sent together
 Answer = Callable[[Sequence[Held], Sequence[Accepted]], Awaitable[Response]]
 
 DIRECT = frozenset(
@@ -192,11 +192,8 @@ class DicomWeb:
 
     async def _documents(self, objects: Sequence[Held]) -> AsyncGenerator[bytes, None]:
         """A JSON array of headers, some of them a piece."""
-        lead, gathered = b"[", bytearray()
-        for held in objects:
-            gathered += lead + await self._objects.document(held)
+        lead = b"["
+        for start in range(0, len(objects), TOGETHER):
+            yield lead + b",".join(await self._objects.documents(objects[start : start + TOGETHER]))
             lead = b","
-            if len(gathered) > GATHERED:
-                yield bytes(gathered)
-                gathered.clear()
-        yield bytes(gathered + b"]")
+        yield b"]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -92,12 +92,23 @@ class Objects:
 
         :raises Failure: as :meth:`opened`, and 500 if it is damaged.
         """
-        return await self._described(self._layouts, held, lambda source: layout(header(source)))
+        known = self._known(self._layouts, held)
+        if known is not None:
+            return known
+        return await anyio.to_thread.run_sync(self._read, self._layouts, held, _layout)
 
-    async def document(self, held: Held) -> bytes:
-        """The header of an object as JSON; raises as :meth:`layout`."""
-        bulk = self.url(held, "/bulkdata")
-        return await self._described(self._documents, held, lambda source: orjson.dumps(document(header(source), bulk)))
+    async def documents(self, objects: Sequence[Held]) -> list[bytes]:
+        """The headers of objects as JSON; raises as :meth:`layout`."""
+        known = [(held, self._known(self._documents, held)) for held in objects]
+        found = [document for _, document in known if document is not None]
+        return found if len(found) == len(known) else await anyio.to_thread.run_sync(self._written, known)
+
+    def _written(self, known: Sequence[tuple[Held, bytes | None]]) -> list[bytes]:
+        def write(held: Held) -> bytes:
+            bulk = self.url(held, "/bulkdata")
+            return self._read(self._documents, held, lambda source: orjson.dumps(document(header(source), bulk)))
+
+        return [document or write(held) for held, document in known]
 
     def header(self, held: Held) -> Header:
         """The header of an object; raises as :meth:`layout`. To be called from a thread, as all below."""
@@ -137,18 +148,16 @@ class Objects:
             found.check(chosen)
             return pictures.rendered(source, read, chosen, view)
 
-    async def _described(self, cache: Cache[T], held: Held, make: Callable[[ByteSource], T]) -> T:
-        if self.prompt(held):
-            with self.opened(held) as source:
-                known = cache.known(_content(held, source))
-            if known is not None:
-                return known
+    def _known(self, cache: Cache[T], held: Held) -> T | None:
+        """What is kept of an object as it is now; None if a network would have to be waited for."""
+        if not self.prompt(held):
+            return None
+        with self.opened(held) as source:
+            return cache.known(_content(held, source))
 
-        def read() -> T:
-            with self._reading(held) as source:
-                return cache.get(_content(held, source), lambda: make(source))
-
-        return await anyio.to_thread.run_sync(read)
+    def _read(self, cache: Cache[T], held: Held, make: Callable[[ByteSource], T]) -> T:
+        with self._reading(held) as source:
+            return cache.get(_content(held, source), lambda: make(source))
 
     @contextmanager
     def _reading(self, held: Held) -> Iterator[ByteSource]:
@@ -167,6 +176,10 @@ class Objects:
 def _content(held: Held, source: ByteSource) -> tuple[str, str, str]:
     """Other bytes in a file's place are another content, another place of it has other URLs."""
     return held.file.id, source.etag, held.path
+
+
+def _layout(source: ByteSource) -> Layout:
+    return layout(header(source))
 
 
 def fits(wanted: Accepted, syntax: str) -> bool:

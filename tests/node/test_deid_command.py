@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
+import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 from typer.testing import CliRunner, Result
@@ -66,3 +69,32 @@ def test_pixels_wants_a_scale_that_there_is(place: Path) -> None:
     result = call(place, "--pixels", "quickly")
     assert result.exit_code == 2
     assert "allowed: fast, thorough" in result.stderr
+
+
+def test_checksums_of_every_file(place: Path) -> None:
+    """Also of those that an earlier run wrote, which was not asked for them."""
+    assert call(place).exit_code == 0
+    data = pydicom.dcmread(place / "in/ct.dcm")
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    data.save_as(place / "in/b.dcm")
+    assert call(place, "--checksums", str(place / "sums")).exit_code == 0
+    listed = dict(reversed(line.split("  ")) for line in (place / "sums").read_text().splitlines())
+    written = (place / "out").rglob("*.dcm")
+    assert listed == {
+        str(path.relative_to(place / "out")): hashlib.sha256(path.read_bytes()).hexdigest() for path in written
+    }
+    assert len(listed) == 2
+
+
+@pytest.mark.parametrize("more", [(), ("--checksums",)])
+def test_a_uid_for_the_second_time(place: Path, more: tuple[str, ...]) -> None:
+    """The same bytes are one object; other bytes are refused, and the first ones stay."""
+    shutil.copy(place / "in/ct.dcm", place / "in/b.dcm")
+    data = pydicom.dcmread(place / "in/ct.dcm")
+    data.PixelData = bytes(len(data.PixelData))
+    data.save_as(place / "in/c.dcm")
+    result = call(place, "--json", *more, *(str(place / "sums") for _ in more))
+    assert json.loads(result.stdout)["refused"] == {"duplicate-uid": 1}
+    assert json.loads(result.stdout)["passed"] == 2
+    (path,) = (place / "out").rglob("*.dcm")
+    assert pydicom.dcmread(path).PixelData == pydicom.dcmread(place / "in/ct.dcm").PixelData

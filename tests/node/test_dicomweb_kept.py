@@ -216,7 +216,7 @@ async def test_a_client_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyP
 
 def test_metadata_of_many_are_one_document(still: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sent in pieces of any size."""
-    monkeypatch.setattr("node.dicomweb.handler.GATHERED", 1)
+    monkeypatch.setattr("node.dicomweb.handler.TOGETHER", 1)
 
     async def ask() -> bytes:
         async with running(still.application()) as client:

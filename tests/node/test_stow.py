@@ -17,12 +17,13 @@ from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
 from adapters.catalog.models import Dataset
 from adapters.images.intake import Reception
+from adapters.registration.accessions import Accessions
 from auth.appointments import Appointments
 from auth.caller import ANONYMOUS, Caller
 from auth.errors import InvalidToken
 from auth.policy import Policy
 from node.dicomweb import service
-from node.reception import reception
+from node.reception import intake, reception
 from node.settings import ImageSettings, profile
 from tests.adapters.images.made import COLLECTION, KEY, PATIENT, Archive, image, opened
 from tests.node.family import NOW, TODAY
@@ -64,10 +65,12 @@ def client(archive: Archive) -> Iterator[TestClient]:
     policy = Policy(NODE, lambda _: (), appointed=appointments.collections, broker=BROKER)
     people: Any = People()
     settings = ImageSettings(quarantine=archive.folder / "quarantine", store="disk", key=KEY, settle_seconds=0)
-    patterns = profile("obia").accessions
+    patterns = Accessions(profile("obia").accessions.model_dump())
+
+    into = intake(settings, archive.engine)
 
     def receptions(collection: str, by: str) -> Reception:
-        return reception(settings, archive.engine, patterns, collection, by)
+        return reception(settings, into, patterns, collection, by)
 
     def place(file: Any) -> Any:
         raise AssertionError(file)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections import defaultdict
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -17,57 +14,37 @@ from pydicom.data import get_testdata_file
 from adapters.deid.known import Known
 from adapters.deid.objects import Order, Writer
 from adapters.deid.text_detection import NoDetector, Scale, TextDetection
+from bench.burned_in import burned, hidden, look
+from bench.figure import PeerAbsent
 from tests.adapters.deid.objects import AtOnce, profile, subject
-from tests.prove.burned_in import FONTS, GROUNDS, absent_fonts, burned, hidden
 
 SEED = int(os.environ.get("GSANODE_SEED", "1"))
-SIZES, CONTRASTS = (10, 12, 16, 24, 32), (80, 120, 160, 230)
 LEAST, MOST_OUTSIDE, MOST_SECONDS = 0.97, 0.03, 0.35
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(1800)]
 
 
-def detection(scale: Scale) -> TextDetection:
-    try:
-        return TextDetection(scale)
-    except NoDetector as absent:
-        pytest.skip(str(absent))
-
-
 @pytest.mark.parametrize("scale", Scale, ids=str)
 def test_burned_in_text_is_found(scale: Scale) -> None:
-    if absent_fonts():
-        pytest.skip(f"not installed: {absent_fonts()}")
-    eye, chance = detection(scale), np.random.default_rng(SEED)
-    table: dict[tuple[int, int], list[bool]] = defaultdict(list)
-    outside, seconds = [], []
-    for size in SIZES:
-        for contrast in CONTRASTS:
-            for script in FONTS:
-                for ground in GROUNDS:
-                    image = burned(chance, script, ground, size, contrast)
-                    begun = time.perf_counter()
-                    boxes = eye.boxes(image.image)
-                    seconds.append(time.perf_counter() - begun)
-                    found, more = hidden(image, boxes)
-                    table[size, contrast].append(found)
-                    outside.append(more)
-    print(f"\n{scale}: pixels  " + "".join(f"{contrast:>7}" for contrast in CONTRASTS))
-    for size in SIZES:
-        print(f"{size:>14}  " + "".join(f"{np.mean(table[size, contrast]):7.2f}" for contrast in CONTRASTS))
-    everything = [found for row in table.values() for found in row]
-    recall = float(np.mean(everything))
-    print(f"recall {recall:.4f} of {len(everything)}, outside {np.mean(outside):.4%}, median {median(seconds):.3f} s")
-    assert np.mean(outside) < MOST_OUTSIDE
-    if scale is Scale.THOROUGH:
-        assert recall >= LEAST
-    else:
-        assert median(seconds) <= MOST_SECONDS
+    try:
+        recall = look(scale, quick=False, seed=SEED)
+    except PeerAbsent as absent:
+        pytest.skip(str(absent))
+    print(f"\n{recall.table()}")
+    print(f"recall {recall.share():.4f} of {len(recall.seen)}, outside {recall.outside:.4%}, {recall.seconds:.3f} s")
+    assert recall.share() >= LEAST
+    assert recall.outside < MOST_OUTSIDE
+    if scale is Scale.FAST:
+        assert recall.seconds <= MOST_SECONDS
 
 
 def test_a_burned_in_name_is_not_in_what_is_written(tmp_path: Path) -> None:
     """From file to file: the words are blank, the rest is as it was."""
-    eye, chance = detection(Scale.THOROUGH), np.random.default_rng(SEED)
+    try:
+        eye = TextDetection(Scale.THOROUGH)
+    except NoDetector as absent:
+        pytest.skip(str(absent))
+    chance = np.random.default_rng(SEED)
     image = burned(chance, "latin", "tissue", 20, 140)
     data: Any = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
     data.Modality, data.Rows, data.Columns = "US", *image.image.shape

@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from adapters.deid.identity import Keyed
 from adapters.deid.known import Known
 from adapters.deid.objects import Order
-from adapters.deid.output import Bytes, Output
+from adapters.deid.output import Bytes, Digest, Output
 from adapters.deid.rules import Profile, load
 from adapters.deid.text import Cleaner
 from adapters.deid.values import Subject
@@ -36,7 +36,7 @@ def subject(known: Known) -> Subject:
 class AtOnce(Output):
     """Every file has its name as soon as it is written."""
 
-    def written(self, target: str, body: Iterable[Bytes], claim: Callable[[str], None]) -> str:
+    def written(self, target: str, body: Iterable[Bytes], claim: Callable[[Digest], None]) -> str | None:
         digest = super().written(target, body, claim)
         self.settle()
         return digest

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.deid.errors import Reason, Refused
-from adapters.deid.output import TOGETHER, Output
+from adapters.deid.output import TOGETHER, Digest, Output
 
 BODY = bytes(range(256)) * 64
 
@@ -20,20 +20,25 @@ def body(number: int) -> bytes:
     return number.to_bytes(4, "big") + BODY
 
 
-def claimed(digest: str) -> None:
-    assert len(digest) == 64
+def claimed(digest: Digest) -> None:
+    assert len(digest()) == 64
 
 
 def names(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("digests", [True, False])
 @pytest.mark.parametrize("files", [0, 1, TOGETHER - 1, TOGETHER, 2 * TOGETHER + 5])
-def test_settled_files_have_their_names(tmp_path: Path, files: int) -> None:
-    output = Output(tmp_path)
+def test_settled_files_have_their_names(tmp_path: Path, files: int, digests: bool) -> None:
+    output = Output(tmp_path, digests=digests)
     for number in range(files):
-        digest = output.written(f"{number % 3}/{number}.dcm", [body(number)[:9], body(number)[9:]], claimed)
-        assert digest == hashlib.sha256(body(number)).hexdigest()
+        asked: list[str] = []
+        pieces = [body(number)[:9], body(number)[9:]]
+        taken = output.written(f"{number % 3}/{number}.dcm", pieces, lambda digest, a=asked: a.append(digest()))
+        assert asked == [hashlib.sha256(body(number)).hexdigest()]
+        assert taken == (asked[0] if digests else None)
+        assert number % 10 or output.digest(f"{number % 3}/{number}.dcm") == asked[0]
     output.settle()
     assert names(tmp_path) == {f"{number % 3}/{number}.dcm" for number in range(files)}
     assert all((tmp_path / f"{n % 3}/{n}.dcm").read_bytes() == body(n) for n in range(files))
@@ -74,7 +79,7 @@ def test_a_disk_that_fails_is_told_and_gives_no_name(tmp_path: Path, monkeypatch
 
 
 def test_a_refused_file_leaves_nothing(tmp_path: Path) -> None:
-    def refuse(digest: str) -> None:
+    def refuse(digest: Digest) -> None:
         raise Refused(Reason.DUPLICATE, "another object")
 
     output = Output(tmp_path)

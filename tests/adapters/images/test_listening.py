@@ -26,7 +26,8 @@ from pynetdicom.association import Association
 from pynetdicom.sop_class import CTImageStorage, Verification
 
 from adapters.images.listening import Entity, Listener, Place, tls
-from node.reception import reception
+from adapters.registration.accessions import Accessions
+from node.reception import intake, reception
 from node.settings import ImageSettings, Listening, profile
 from tests.adapters.images.made import COLLECTION, KEY, Archive, image, opened
 
@@ -46,9 +47,9 @@ def listening(archive: Archive, *, quota: int = 1 << 30, most: int = 2, context:
     settings = ImageSettings(
         quarantine=archive.folder / "quarantine", store="disk", key=KEY, settle_seconds=0, quota_bytes=quota
     )
-    patterns = profile("obia").accessions
+    patterns, into = Accessions(profile("obia").accessions.model_dump()), intake(settings, archive.engine)
     taken = {
-        title: Entity(title, reception(settings, archive.engine, patterns, COLLECTION, title), address)
+        title: Entity(title, reception(settings, into, patterns, COLLECTION, title), address)
         for title, address in (("SCANNER", None), ("ELSEWHERE", "192.0.2.1"))
     }
     listener = Listener(Place("127.0.0.1", 0, "GSANODE", most, context), taken, archive.quarantine, LARGEST)
