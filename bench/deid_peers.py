@@ -5,6 +5,7 @@ They are run as their makers tell their users to, with what they do by default. 
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,8 +36,10 @@ def install() -> None:
         made.write_text(" ".join(wanted))
 
 
-def command(tool: str, origin: Path, target: Path) -> list[str]:
+def command(tool: str, origin: Path, target: Path, *, keep_names: bool = False) -> list[str]:
     """What de-identifies a folder of files into another with a tool.
+
+    :param keep_names: whether files must have the names of their originals; dicognito then rewrites a copy in place.
 
     :raises PeerAbsent: if the tool could not be installed.
     """
@@ -47,6 +50,9 @@ def command(tool: str, origin: Path, target: Path) -> list[str]:
         return [str(FOLDER / "bin" / "dicom-anonymizer"), str(origin), str(target)]
     if tool == "dicognito":
         # The console script of 0.19 calls main() without arguments; the module runs.
+        if keep_names:
+            shutil.copytree(origin, target, dirs_exist_ok=True)
+            return [_python(), "-m", "dicognito", "--quiet", "--in-place", str(target)]
         return [_python(), "-m", "dicognito", "--quiet", "--output-directory", str(target), str(origin)]
     return [_python(), "-c", DEID, str(origin), str(target)]
 

@@ -32,6 +32,8 @@ def redrawn(path: Path, syntax: str, facts: Facts, boxes: Sequence[Box]) -> byte
     from pydicom.encaps import encapsulate
     from pydicom.pixels.utils import iter_pixels
 
+    if syntax != RLE and syntax not in JPEG_2000:
+        raise Refused(Reason.TEXT_IN_PIXELS, f"text in pixel data of {syntax}, which would lose or cannot be written")
     shape = geometry(facts)
     encode = _codec(syntax, facts, shape)
     fill = _fill(shape, syntax)
@@ -50,8 +52,6 @@ def _codec(syntax: str, facts: Facts, shape: Geometry) -> Callable[[NDArray[Any]
         raise Refused(Reason.TEXT_IN_PIXELS, "text in compressed pixel data with an extended offset table")
     if syntax == RLE:
         return lambda frame: _run_lengths(frame, shape, facts["photometric"])
-    if syntax not in JPEG_2000:
-        raise Refused(Reason.TEXT_IN_PIXELS, f"text in pixel data of {syntax}, which would lose or cannot be written")
     if shape.size != 1 or facts["stored"] != "8" or facts["signed"] == "1":
         raise Refused(Reason.TEXT_IN_PIXELS, "text in JPEG 2000 pixel data of other than 8 unsigned bits")
     if shape.samples != 1 and facts["photometric"] not in TURNED:

@@ -97,11 +97,12 @@ class Profile:
                     return Action.KEEP
                 if vr == "SQ" or vr in TEXT:
                     return Action.CLEAN
-        return Action.REMOVE if int(row["tag"], 16) in self._never_empty else BASIC[row["basic"]]
+        return Action.REMOVE if int(row["tag"], 16) in self._not_without else BASIC[row["basic"]]
 
     @cached_property
-    def _never_empty(self) -> frozenset[int]:
-        return frozenset(int(tag, 16) for tag in self.settings["never_empty"])
+    def _not_without(self) -> frozenset[int]:
+        """Attributes that are not valid without a value or another attribute that goes."""
+        return frozenset(int(tag, 16) for tag in [*self.settings["never_empty"], *self.settings["removed_with"]])
 
     @cached_property
     def codes(self) -> Mapping[str, str]:

@@ -126,18 +126,34 @@ def distinct_frames(path: Path, frames: int) -> Iterator[NDArray[np.uint8]]:
     """
     from pydicom.pixels.utils import pixel_array
 
+    source = _inflated(path)
     last: NDArray[Any] | None = None
     for frame in range(frames):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                pixels = pixel_array(path, index=frame)
+                pixels = pixel_array(source, index=frame)
         except UNREADABLE as error:
             detail = f"frame {frame + 1} cannot be decoded, so nobody can look at it ({type(error).__name__})"
             raise Refused(Reason.PIXELS_NOT_LOOKED_AT, detail) from error
         if last is None or not np.array_equal(pixels, last):
             yield _eight_bits(pixels)
         last = pixels
+
+
+def _inflated(path: Path) -> Any:
+    """What pydicom reads frames from: the file, or its data set if that is deflated."""
+    from pydicom import dcmread
+    from pydicom.filereader import read_file_meta_info
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            deflated = read_file_meta_info(path).TransferSyntaxUID.is_deflated
+            return dcmread(path) if deflated else path
+    except UNREADABLE as error:
+        detail = f"cannot be read, so nobody can look at it ({type(error).__name__})"
+        raise Refused(Reason.PIXELS_NOT_LOOKED_AT, detail) from error
 
 
 def _eight_bits(array: NDArray[Any]) -> NDArray[np.uint8]:

@@ -40,6 +40,10 @@ class Questions(Protocol):
         """The answer of each federated question, or why there is none; all are asked at once."""
         ...
 
+    def seen(self, variants: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, bool]]:
+        """Of each variant (``g_variant``), by node, whether it is seen there, as far as everybody is told."""
+        ...
+
     def manifest(self, body: Mapping[str, Any], token: str | None) -> tuple[Format, bytes]:
         """The manifest of ``body`` (``specs/federation.yaml``)."""
         ...
@@ -56,7 +60,7 @@ class Answers:
         """Everything at once, for browsers without scripts."""
         asked = [_asked(found, skip), *map(_single, found)]
         joined, *singles = self._ask(asked, token)
-        shown = {"answer": _joined(found, skip, joined, signed_in=token is not None), "rows": _rows(found, singles)}
+        shown = {"answer": self._shown(found, skip, joined, token), "rows": _rows(found, singles)}
         if isinstance(joined, Failure):
             return {**shown, "breakdowns": []}
         involved, exact = [node["id"] for node in joined["nodes"]], bool(joined.get("exact"))
@@ -65,7 +69,21 @@ class Answers:
 
     def joined(self, found: Sequence[Condition], skip: int, token: str | None) -> dict[str, Any]:
         """The people who meet all conditions."""
-        return _joined(found, skip, self._ask([_asked(found, skip)], token)[0], signed_in=token is not None)
+        return self._shown(found, skip, self._ask([_asked(found, skip)], token)[0], token)
+
+    def _shown(
+        self, found: Sequence[Condition], skip: int, joined: Answer | Failure, token: str | None
+    ) -> dict[str, Any]:
+        """An answer; and where it takes a sign-in, what Beacons tell everybody of the variants themselves."""
+        shown = _joined(found, skip, joined, signed_in=token is not None)
+        if shown["sign_in"]:
+            asked = [condition for condition in found if condition.genotypes]
+            try:
+                told = self._questions.seen([one.clause["requestParameters"]["g_variant"] for one in asked])
+            except TookTooLong:
+                told = []
+            shown["seen"] = [(one.label, by) for one, by in zip(asked, told, strict=False) if by]
+        return shown
 
     def alone(self, found: Sequence[Condition], token: str | None) -> list[dict[str, Any]]:
         """Each condition by itself."""

@@ -8,8 +8,8 @@ from concurrent.futures import TimeoutError as TookTooLong
 from typing import Any, TypeVar
 
 from federation.beacon import NetworkBeacon, merged_terms
-from federation.beacon_model import DATASET, INDIVIDUAL, EntryType
-from federation.beacon_question import from_get
+from federation.beacon_model import API_VERSION, DATASET, INDIVIDUAL, VARIANT, EntryType
+from federation.beacon_question import from_get, from_post
 from federation.capabilities import Capabilities
 from federation.failures import FAILURES
 from federation.manifest import Manifests
@@ -66,6 +66,10 @@ class GatewayQuestions:
         """
         return self._wait(self._answers(questions, token))
 
+    def seen(self, variants: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, bool]]:
+        """See ``Questions.seen``."""
+        return self._wait(self._seen(variants))
+
     def manifest(self, body: Mapping[str, Any], token: str | None) -> tuple[Format, bytes]:
         """See ``Questions.manifest``.
 
@@ -95,6 +99,19 @@ class GatewayQuestions:
         except Failure:
             return {}
         return {node["id"]: node["numTotalResults"] for node in answer["info"]["nodes"] if "numTotalResults" in node}
+
+    async def _seen(self, variants: Sequence[Mapping[str, Any]]) -> list[dict[str, bool]]:
+        return await asyncio.gather(*(self._told(variant) for variant in variants))
+
+    async def _told(self, variant: Mapping[str, Any]) -> dict[str, bool]:
+        query = {"requestedGranularity": "boolean", "requestParameters": {"g_variant": variant}}
+        try:
+            async with self._turn:
+                asked = from_post({"meta": {"apiVersion": API_VERSION}, "query": query})
+                answer = await self._beacon.answer(VARIANT, asked, None)
+        except Failure:
+            return {}
+        return {node["id"]: node["exists"] for node in answer["info"]["nodes"] if node["status"] == "answered"}
 
     async def _answers(
         self, questions: Sequence[Mapping[str, Any]], token: str | None

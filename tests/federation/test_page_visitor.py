@@ -53,6 +53,9 @@ class Gateway:
         self.tokens.append(token)
         return [Failure(503, "nobody answers")] * len(questions)
 
+    def seen(self, variants: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, bool]]:
+        return [{} for _ in variants]
+
     def manifest(self, body: Mapping[str, Any], token: str | None) -> tuple[Format, bytes]:
         self.tokens.append(token)
         self.manifests.append(body)

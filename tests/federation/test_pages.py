@@ -5,14 +5,19 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from auth.policy import Floor, PublicGranularity
 from tests.federation.family import KEY, Family, MemberData, Person, family
 from tests.federation.test_join import IMAGES, OPEN, controlled
+from web.errors import Failure
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -197,3 +202,37 @@ async def test_the_page_speaks_chinese(running: Family) -> None:
         assert english not in text, english
     bad = await page(running, 400, lang="zh", variant="rs123")
     assert "“rs123”是 dbSNP 的编号" in bad
+
+
+class Guarded(MemberData):
+    """Tells nobody unknown who carries a variant, as a member with budgets; its Beacon tells whether it is seen."""
+
+    def debit(self, clauses: Any, caller: Any, *, numbers: bool, whole: str = "") -> None:
+        if any(clause["entryType"] == "genomicVariant" for clause in clauses):
+            raise Failure(401, "takes a sign-in")
+
+
+async def test_anyone_is_told_whether_a_variant_is_seen_and_why_the_rest_takes_a_sign_in(tmp_path: Path) -> None:
+    asked: list[tuple[dict[str, Any], str | None]] = []
+
+    async def seen(request: Request) -> JSONResponse:
+        body = await request.json()
+        asked.append((body["query"], request.headers.get("authorization")))
+        meta = {"beaconId": "org.g", "returnedGranularity": "boolean"}
+        known = body["query"]["requestParameters"]["g_variant"]["start"] == [100]
+        return JSONResponse({"meta": meta, "responseSummary": {"exists": known}})
+
+    person = Person("HRI000001", None, {OPEN: ["HP:1"]})
+    data = Guarded([person], ("dataset", "individual", "genomicVariant"), ["HP:1"], datasets=controlled(OPEN))
+    data.routes = [Route("/ga4gh/beacon/v2/g_variants", seen, methods=["POST"])]
+    async with family(tmp_path, {"gsa-human": data}) as guarded:
+        text = await page(guarded, variant="1-101-A-C")
+        assert "1-101-A-C (GRCh38)</strong><br>GSA-HUMAN: seen in people here" in text
+        assert "only to people who signed in" in text
+        assert "seen in people here" in await part(guarded, "answer", variant="1-101-A-C")
+        assert "GSA-HUMAN: not seen, or not in data" in await page(guarded, variant="1-102-A-C")
+        assert "GSA-HUMAN: 在此处的人群中出现过" in await page(guarded, lang="zh", variant="1-101-A-C")
+        before = len(asked)
+        assert "seen in people here" not in await page(guarded, term="HP:1")
+        assert len(asked) == before, "asked only where a variant is"
+        assert {(query["requestedGranularity"], token) for query, token in asked} == {("boolean", None)}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install the programs of the interop tests where this user may; the tests name what is still missing.
 set -u
-packages="samtools bcftools tabix curl wget aria2 jq chromium memcached swift-proxy swift-account swift-container swift-object nginx wrk libapache2-mod-auth-openidc apache2-bin oidc-agent-cli orthanc orthanc-dicomweb dcmtk dicom3tools fonts-wqy-zenhei"
+packages="samtools bcftools tabix curl wget aria2 jq chromium memcached swift-proxy swift-account swift-container swift-object nginx wrk libapache2-mod-auth-openidc apache2-bin oidc-agent-cli orthanc orthanc-dicomweb dcmtk dicom3tools fonts-dejavu-core fonts-wqy-zenhei"
 npm="$(dirname "$0")/npm"
 if command -v npm >/dev/null && [ ! -d "$npm/node_modules" ]; then
     npm install --prefix "$npm" --no-audit --no-fund --silent || echo "not installed: npm packages of $npm" >&2

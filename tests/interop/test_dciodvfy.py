@@ -6,10 +6,12 @@ import os
 import re
 import sqlite3
 import subprocess
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from tests.prove.deid import score
@@ -18,20 +20,31 @@ from tests.support import program
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 SEED = int(os.environ.get("GSANODE_SEED", "1"))
 OBJECTS = 240
-# Not ours to mend: the tool does not inflate; table E.1-1 removes the number of an ethics committee's approval (X) and
-# gives its name a dummy (D), while the module wants the name with the number only.
-DEFLATED = b"1.2.840.10008.1.2.1.99"
-KNOWN = ("Element=<ClinicalTrialProtocolEthicsCommitteeName>",)
 VALUE = re.compile(r"'[^']*'|\d+")
 
 
-def errors(tool: str, path: Path) -> set[str] | None:
+def errors(tool: str, path: Path, work: Path) -> set[str] | None:
     """Kinds of errors in a file, without the values that they name; None if the tool gives up on it."""
-    done = subprocess.run([tool, str(path)], capture_output=True, timeout=60, check=False)
+    done = subprocess.run([tool, str(inflated(path, work))], capture_output=True, timeout=60, check=False)
     if done.returncode < 0:
         return None
     said = (done.stderr + done.stdout).decode("latin-1").splitlines()
     return {VALUE.sub("…", line) for line in said if line.startswith("Error")}
+
+
+def inflated(path: Path, work: Path) -> Path:
+    """The file, or if its data set is deflated, which the tool does not read, one with the same bytes inflated."""
+    meta = pydicom.filereader.read_file_meta_info(path)
+    if not meta.TransferSyntaxUID.is_deflated:
+        return path
+    raw = path.read_bytes()
+    start = 128 + 4 + 12 + meta.FileMetaInformationGroupLength
+    meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    with (work / "inflated.dcm").open("wb") as file:
+        file.write(bytes(128) + b"DICM")
+        pydicom.filewriter.write_file_meta_info(file, meta)
+        file.write(zlib.decompress(raw[start:], -zlib.MAX_WBITS))
+    return work / "inflated.dcm"
 
 
 def pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
@@ -49,15 +62,13 @@ def test_no_new_error_by_difference(tmp_path: Path) -> None:
     fresh: Counter[str] = Counter()
     compared = given_up = 0
     for before, after in pairs(tmp_path):
-        was, now = errors(tool, before), errors(tool, after)
+        was, now = errors(tool, before, tmp_path), errors(tool, after, tmp_path)
         if was is None or now is None:
             given_up += was is None
             assert was is None, f"gives up on {after.name} only after the rewriting"
             continue
-        if DEFLATED in before.read_bytes()[:1024]:
-            continue
         compared += 1
-        fresh.update(error for error in now - was if not any(known in error for known in KNOWN))
+        fresh.update(now - was)
     print(f"{compared} compared, {given_up} given up on before, new: {dict(fresh)}")
     assert compared > OBJECTS // 2
     assert fresh == {}

@@ -3,32 +3,63 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.deid.folder import Outcome, Run, deidentify_folder
 from adapters.deid.identity import Keyed
+from adapters.deid.objects import Look
 from adapters.deid.rules import load
+from tests.prove.key import Planted
 from tests.prove.planted import Planter
 from tests.prove.score import Score, Scorer
 
 
-def score(folder: Path, instances: int, seed: int) -> tuple[Outcome, Score]:
-    """Plant ``instances`` objects, de-identify them as ``gsanode deid`` does, and score what came out.
+@dataclass(frozen=True)
+class Set:
+    """Planted objects below ``folder/in``, and the accession of each patient."""
 
-    No pixel data of planted objects holds text: whoever looks at it says so.
-    """
-    planter = Planter(folder / "in", instances, seed)
+    folder: Path
+    made: list[Planted]
+    accessions: Mapping[str, str]
+
+
+def plant(folder: Path, instances: int, seed: int, *, burned: bool = False) -> Set:
+    """Plant ``instances`` objects; with ``burned`` some have text burned into their pixels."""
+    planter = Planter(folder / "in", instances, seed, burned=burned)
     made = planter.plant()
-    accessions = {patient.id: f"OBII{number:06d}" for number, patient in enumerate(planter.patients, 1)}
+    return Set(folder, made, {patient.id: f"OBII{number:06d}" for number, patient in enumerate(planter.patients, 1)})
+
+
+def score(folder: Path, instances: int, seed: int) -> tuple[Outcome, Score]:
+    """Plant objects without text in their pixels, de-identify them as ``gsanode deid`` does, and score what came out.
+
+    Whoever looks at the pixels says that there is no text.
+    """
+    return ours(plant(folder, instances, seed), lambda path, facts: ())
+
+
+def ours(planted: Set, look: Look) -> tuple[Outcome, Score]:
+    """De-identify a set as ``gsanode deid`` does, and score what came out."""
+    folder, private = planted.folder, planted.folder / "private"
     keyed = Keyed(bytes(range(32)), "OBIA000001")
-    private = folder / "private"
-    run = Run(folder / "in", folder / "out", private, load(), keyed, accessions, lambda path, facts: ())
+    run = Run(folder / "in", folder / "out", private, load(), keyed, planted.accessions, look)
     outcome = deidentify_folder(run)
-    scorer = Scorer()
     with sqlite3.connect(private / "ledger.sqlite") as ledger:
         written = dict(ledger.execute("select path, written from file where written is not null"))
     ledger.close()
-    for planted in made:
-        place = written.get(str(planted.file.relative_to(folder / "in")))
-        scorer.add(planted, folder / "out" / place if place else None)
-    return outcome, scorer.score
+    places = {path: folder / "out" / place for path, place in written.items()}
+    return outcome, scored(planted, {name: places.get(name) for name in (_name(planted, p) for p in planted.made)})
+
+
+def scored(planted: Set, outputs: Mapping[str, Path | None]) -> Score:
+    """Score what became of each object, by its path below ``in``; None: it was not passed on."""
+    scorer = Scorer()
+    for one in planted.made:
+        scorer.add(one, outputs[_name(planted, one)])
+    return scorer.score
+
+
+def _name(planted: Set, one: Planted) -> str:
+    return str(one.file.relative_to(planted.folder / "in"))

@@ -10,18 +10,23 @@ from __future__ import annotations
 import random
 import warnings
 from datetime import date, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
+from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import UID
+from pydicom.uid import UID, JPEG2000Lossless, RLELossless
 
 from adapters.deid.rules import load
+from bench.burned_in import FONTS, GROUNDS, Burned, burned
 from tests.prove.key import (
     CHINESE,
     FAMILY,
@@ -39,6 +44,7 @@ from tests.prove.key import (
 )
 
 SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"]
+BURNED_IN_ONE_OF = 20  # objects
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 MADE = {
     "CT": "2",
@@ -57,9 +63,15 @@ PACKAGED += ["JPEG2000.dcm", "MR_small_RLE.dcm", "examples_ybr_color.dcm", "SC_r
 
 
 class Planter:
-    """Plants ``instances`` objects below ``folder``; the same for the same seed."""
+    """Plants ``instances`` objects below ``folder``; the same for the same seed.
 
-    def __init__(self, folder: Path, instances: int, seed: int) -> None:
+    :param burned: whether one object in :data:`BURNED_IN_ONE_OF` has text burned into its pixels.
+    """
+
+    def __init__(self, folder: Path, instances: int, seed: int, *, burned: bool = False) -> None:
+        self._chance = np.random.default_rng(seed) if burned else None
+        self._shown: Burned | None = None  # what is burned into the object at hand
+        self._count = 0
         self._folder = folder
         self._instances = instances
         self._random = random.Random(seed)
@@ -105,7 +117,9 @@ class Planter:
         return Patient(serial, name, words, charset, chinese, born, phone, street, doctor)
 
     def _object(self, patient: Patient, study: str, series: str, day: date, number: int) -> Planted:
-        data = self._base()
+        self._count += 1
+        self._shown = None
+        data = self._with_text() if self._chance and self._count % BURNED_IN_ONE_OF == 0 else self._base()
         planted = Planted(
             self._folder / f"{len(list(self.patients)):04d}" / f"{self._identifier()}.dcm", patient.id, study
         )
@@ -139,8 +153,33 @@ class Planter:
         data.file_meta = meta
         return data
 
-    def _made(self) -> Dataset:
-        modality = self._random.choice(sorted(MADE))
+    def _with_text(self) -> Dataset:
+        """An ultrasound image or secondary capture with a name, number or date burned in."""
+        assert self._chance is not None
+        chance, pick = self._chance, self._random.choice
+        self._shown = burned(chance, pick(list(FONTS)), pick(GROUNDS), pick([14, 18, 24, 32]), pick([120, 160, 230]))
+        data = self._made(pick(["US", "SC"]))
+        data.Rows, data.Columns = self._shown.image.shape
+        data.BitsAllocated = data.BitsStored = 8
+        data.HighBit = 7
+        raw, syntax = self._shown.image.tobytes(), pick([*SYNTAXES[:3], RLELossless, JPEG2000Lossless])
+        if syntax == JPEG2000Lossless:
+            stream = BytesIO()
+            Image.fromarray(self._shown.image).save(stream, "JPEG2000", no_jp2=True, irreversible=False)
+            raw = encapsulate([stream.getvalue()])
+        data.add_new(0x7FE00010, "OB", raw)
+        data["PixelData"].is_undefined_length = syntax == JPEG2000Lossless
+        data.file_meta = FileMetaDataset()
+        data.file_meta.TransferSyntaxUID = UID(SYNTAXES[0] if syntax == RLELossless else syntax)
+        if syntax == RLELossless:
+            data.SOPInstanceUID = self._uid()
+            data.compress(RLELossless, generate_instance_uid=False)
+            data.file_meta = FileMetaDataset()
+            data.file_meta.TransferSyntaxUID = RLELossless
+        return data
+
+    def _made(self, modality: str = "") -> Dataset:
+        modality = modality or self._random.choice(sorted(MADE))
         data = Dataset()
         data.Modality, data.SOPClassUID = modality, STORAGE + MADE[modality]
         data.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
@@ -292,7 +331,10 @@ class Planter:
             planted.checks.append(Check("number_removed", (int(block.get_tag(number)),), str(block[number].value)))
 
     def _pixels(self, data: Dataset, planted: Planted) -> None:
-        if "PixelData" in data:
+        if self._shown:
+            around = tuple(self._shown.around)
+            planted.checks += [Check("pixels_hidden", around), Check("pixels_retained", around)]
+        elif "PixelData" in data:
             planted.checks.append(Check("pixels_retained", (0x7FE00010,), data.PixelData.hex()))
 
     def _sentence(self, planted: Planted, patient: Patient, day: date, path: Path_, *, short: bool = False) -> str:

@@ -10,11 +10,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.pixels.utils import pixel_array
 
 from tests.prove.key import Check, Planted
 
+LEAST_HIDDEN, LEAST_KEPT = 0.95, 0.97  # of the pixels of a text that are blank; of those elsewhere that stay
+MARGIN = 8  # pixels around a text
 ENCODINGS = ("utf-8", "gb18030", "latin-1")
 
 
@@ -105,7 +110,25 @@ class Scorer:
         return bool(new) and self._patients.setdefault(check.text, str(new)) == new
 
     def _pixels_retained(self, check: Check, planted: Planted, data: Dataset, raw: bytes) -> bool:
-        return bool(data.PixelData == bytes.fromhex(check.text))
+        if check.text:
+            return bool(data.PixelData == bytes.fromhex(check.text))
+        left, top, right, bottom = check.path
+        kept = _pixels(data) == _pixels(pydicom.dcmread(planted.file))
+        kept[max(0, top - MARGIN) : bottom + MARGIN, max(0, left - MARGIN) : right + MARGIN] = True
+        return bool(kept.mean() >= LEAST_KEPT)
+
+    def _pixels_hidden(self, check: Check, planted: Planted, data: Dataset, raw: bytes) -> bool:
+        """Whether next to all pixels around a text and in it have become one."""
+        left, top, right, bottom = check.path
+        shown = _pixels(data)[top:bottom, left:right]
+        hidden = bool(np.unique(shown, return_counts=True)[1].max() >= LEAST_HIDDEN * shown.size)
+        if not hidden:
+            self.score.leaks.append(f"{planted.file.name} pixels, text burned in")
+        return hidden
+
+
+def _pixels(data: Dataset) -> NDArray[Any]:
+    return np.asarray(pixel_array(data))
 
 
 def value(data: Dataset, path: tuple[int, ...]) -> str | None:

@@ -31,6 +31,14 @@ def test_a_frame_that_differs_is_seen_wherever_it_stands(tmp_path: Path) -> None
     assert [frame.tolist() for frame in seen] == [pixels[0].tolist(), pixels[23].tolist(), pixels[24].tolist()]
 
 
+def test_frames_of_a_deflated_object_are_seen(tmp_path: Path) -> None:
+    pixels = np.arange(48, dtype=np.uint8).reshape(2, 4, 6)
+    data = pydicom.dcmread(written(tmp_path / "a.dcm", pixels))
+    data.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    data.save_as(tmp_path / "b.dcm")
+    assert [frame.tolist() for frame in distinct_frames(tmp_path / "b.dcm", 2)] == pixels.tolist()
+
+
 def test_a_frame_that_is_not_there_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "a.dcm", np.zeros((2, 4, 6), np.uint8))
     with pytest.raises(Refused) as refused:
