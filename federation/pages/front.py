@@ -34,7 +34,7 @@ from federation.pages.visitor import SignInEnded, Visitor
 from federation.streaming import LINES
 from federation.tokens import TokenRefused
 from web.errors import Failure
-from web.pages import add_place, add_words, language, say
+from web.pages import add_place, add_words, csrf_token, language, say
 from web.sign_in import SignInPages
 
 HERE = Path(__file__).parent
@@ -128,6 +128,7 @@ class FrontPage:
             abort(400, str(error))
         common = _common(form, words, nodes)
         if name == "answer" and found and request.headers.get("Accept") == LINES:
+            csrf_token()  # of the forms in it: once the answer has begun, no session can be given to the browser
             lines = stream_with_context(self._lines(found, token, common))
             return Response(lines, content_type=LINES, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         template, shown = self._part(name, found, words, token)

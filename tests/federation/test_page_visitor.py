@@ -170,6 +170,14 @@ def test_an_answer_that_comes_in_lines_tells_when_the_sign_in_has_ended(site: Si
     assert 'id="again" href="/sign-in?back=' in site.browser.get("/?term=HP:1&live=1").text
 
 
+def test_forms_of_an_answer_that_comes_in_lines_are_of_a_session_that_the_browser_has(site: Site) -> None:
+    answer = site.browser.get("/parts/answer?term=HP:1", headers={"Accept": "application/x-ndjson"})
+    assert "Set-Cookie" in answer.headers
+    assert answer.text
+    with site.browser.session_transaction() as kept:
+        assert kept["csrf"]
+
+
 def test_a_session_sealed_with_another_secret_is_over(site: Site) -> None:
     site.browser.get("/enter")
     site.kept._seal = Seal(bytes([1]) * 32)
