@@ -123,7 +123,7 @@ def _ratio(peer: str, ours: list[float], theirs: list[float], target: str) -> Fi
 
 
 def _processes(work: Path, slices: Path, *, quick: bool) -> list[Figure]:
-    """Memory of a process, and what two at once do beside one; with digests, as the workers of an archive take them."""
+    """Memory of a process, and what two at once do beside one, a core each; with digests, as workers do."""
     memory = memory_above_idle(slices, work)
     rates: list[tuple[float, float]] = []
     for number in range(1 if quick else ROUNDS):
