@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import Any, Protocol
 
@@ -18,6 +20,7 @@ from web.pages import language, say
 
 SHOWN = 10  # people on a page
 KEPT = 300.0  # seconds
+LONGEST = 30.0  # seconds that are waited for a member
 Answer = Mapping[str, Any]
 
 
@@ -38,6 +41,12 @@ class Questions(Protocol):
 
     def answers(self, questions: Sequence[Mapping[str, Any]], token: str | None) -> Sequence[Answer | Failure]:
         """The answer of each federated question, or why there is none; all are asked at once."""
+        ...
+
+    def begun(
+        self, question: Mapping[str, Any], token: str | None, tell: Callable[[dict[str, Any]], None]
+    ) -> Future[dict[str, Any] | Failure]:
+        """The answer of a federated question that is asked now; ``tell`` is told of each node's, in another thread."""
         ...
 
     def seen(self, variants: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, bool]]:
@@ -70,6 +79,24 @@ class Answers:
     def joined(self, found: Sequence[Condition], skip: int, token: str | None) -> dict[str, Any]:
         """The people who meet all conditions."""
         return self._shown(found, skip, self._ask([_asked(found, skip)], token)[0], token)
+
+    def streamed(self, found: Sequence[Condition], skip: int, token: str | None) -> Iterator[tuple[str, Any]]:
+        """The same as it comes: ``node`` with what each has answered, at last ``answer``.
+
+        :raises federation.tokens.TokenRefused: the broker does not know the token any more.
+        """
+        nodes: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        asked = self._questions.begun(_asked(found, skip), token, lambda event: nodes.put(event["node"]))
+        asked.add_done_callback(lambda _done: nodes.put(None))
+        joined: Answer | Failure
+        try:
+            while (node := nodes.get(timeout=LONGEST)) is not None:
+                yield "node", node
+            joined = asked.result()
+        except queue.Empty:
+            asked.cancel()
+            joined = Failure(503, say("The members took too long to answer."))
+        yield "answer", self._shown(found, skip, joined, token)
 
     def _shown(
         self, found: Sequence[Condition], skip: int, joined: Answer | Failure, token: str | None

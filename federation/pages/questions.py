@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from federation.failures import FAILURES
 from federation.manifest import Manifests
 from federation.manifest_formats import Format
 from federation.search import Search
+from federation.streaming import Emit
 from federation.tokens import BrokerUnavailable
 from web.errors import Failure
 
@@ -65,6 +67,10 @@ class GatewayQuestions:
         :raises federation.tokens.TokenRefused: the broker does not know the token any more.
         """
         return self._wait(self._answers(questions, token))
+
+    def begun(self, question: Mapping[str, Any], token: str | None, tell: Emit) -> Future[dict[str, Any] | Failure]:
+        """See ``Questions.begun``."""
+        return asyncio.run_coroutine_threadsafe(self._answer(question, token, tell), self._loop())
 
     def seen(self, variants: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, bool]]:
         """See ``Questions.seen``."""
@@ -118,10 +124,12 @@ class GatewayQuestions:
     ) -> list[dict[str, Any] | Failure]:
         return await asyncio.gather(*(self._answer(one, token) for one in questions))
 
-    async def _answer(self, question: Mapping[str, Any], token: str | None) -> dict[str, Any] | Failure:
+    async def _answer(
+        self, question: Mapping[str, Any], token: str | None, tell: Emit | None = None
+    ) -> dict[str, Any] | Failure:
         try:
             async with self._turn:
-                return await self._search.answer(question, token)
+                return await self._search.answer(question, token, tell)
         except Failure as failure:
             return failure
         except BrokerUnavailable as error:

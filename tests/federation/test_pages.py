@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -236,3 +238,31 @@ async def test_anyone_is_told_whether_a_variant_is_seen_and_why_the_rest_takes_a
         assert "seen in people here" not in await page(guarded, term="HP:1")
         assert len(asked) == before, "asked only where a variant is"
         assert {(query["requestedGranularity"], token) for query, token in asked} == {("boolean", None)}
+
+
+async def test_each_member_is_told_of_when_it_has_answered(running: Family) -> None:
+    """The second one answers only after what the first one answered has been read."""
+    side, heard = running.members["obia"].side, threading.Event()
+    paid = side.debit
+
+    def waiting(*given: Any, **more: Any) -> None:
+        assert heard.wait(30)
+        paid(*given, **more)
+
+    object.__setattr__(side, "debit", waiting)
+    asked = {"term": "HP:1", "modality": "MR"}
+    told: list[dict[str, str]] = []
+    try:
+        lines = running.client.stream(
+            "GET", "/parts/answer", params=asked, headers={"Accept": "application/x-ndjson"}, timeout=60
+        )
+        async with lines as answer:
+            async for line in answer.aiter_lines():
+                told.append(json.loads(line))
+                heard.set()
+    finally:
+        heard.set()
+        object.__setattr__(side, "debit", paid)
+    assert [next(iter(line)) for line in told] == ["node", "node", "answer"]
+    assert ["GSA-HUMAN" in told[0]["node"], "OBIA" in told[1]["node"]] == [True, True]
+    assert figure(told[2]["answer"]) == figure(await page(running, **asked))
