@@ -148,6 +148,7 @@ class _Member:
         self.stores = open_stores({name: store.model_dump(mode="json") for name, store in settings.stores.items()})
         self.bundles = Bundles(engine, self.catalog)
         self.manifests = Manifests(self.bundles.find, settings.drs_host)
+        self.accel = Accel(settings.accel.prefix) if settings.accel else None
         self.data = Data(
             files=self.single,
             stores=self.stores,
@@ -156,7 +157,7 @@ class _Member:
             public_url=url,
             seconds=settings.url_seconds,
             manifest=self.manifests.one,
-            accel=Accel(settings.accel.prefix) if settings.accel else None,
+            accel=self.accel,
         )
         self.dac = Dac(engine, broker, self._rule, url, terms=self._terms, one_click=self.profile.dac.one_click)
         offered = [Terms(**one.model_dump()) for one in self.profile.terms]
@@ -177,7 +178,13 @@ class _Member:
             "beacon": lambda: Contract("beacon", BEACON, self._beacon(), BEACON_DIRECT),
             "htsget": lambda: Contract("htsget", HTSGET, self._htsget(), frozenset({"get_reads", "get_variants"})),
             "dicomweb": lambda: dicomweb.contract(
-                self.engine, self.catalog, self.policy, self.clearinghouse, self.data.place, self.settings.public_url
+                self.engine,
+                self.catalog,
+                self.policy,
+                self.clearinghouse,
+                self.data.place,
+                self.settings.public_url,
+                self.accel,
             ),
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),

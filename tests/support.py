@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp
 
-from web.heads import OneWrite
+from web.gathering import OneWrite
 
 PACK = Path(os.environ.get("GSANODE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 

@@ -12,7 +12,10 @@ PARSED = "gsanode.parameters"
 
 def header(name: bytes) -> str | None:
     """The first header of that name (lower case), or None."""
-    return next((value.decode("latin-1") for key, value in _scope.get()["headers"] if key == name), None)
+    for key, value in _scope.get()["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return None
 
 
 def parameters() -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import sys
 import uvicorn
 from starlette.types import ASGIApp
 
-from web.heads import OneWrite
+from web.gathering import OneWrite
 
 # A thread that computes (a slice, a long answer) keeps the event loop waiting this long; Python's own 5 ms are felt by
 # every other request, and much less than this makes the threads spend their time on taking turns.

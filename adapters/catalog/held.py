@@ -16,10 +16,12 @@ from sqlalchemy import Select, bindparam, func, select
 
 from adapters.catalog.beside import Beside, Statement, Unchanged
 from adapters.catalog.catalog import Catalog, FileRecord
+from adapters.catalog.images import Level
 from adapters.catalog.models import File, ImagingInstance, ImagingSeries
 from adapters.catalog.single import Single, single
 
 Place = tuple[str, str | None, str | None]  # UIDs of a study, or of what is in it
+FEW = 32  # objects that are read in the thread of the event loop, 20 µs each
 LARGEST = 1000  # objects of a study or series that are kept
 
 
@@ -40,6 +42,9 @@ class Held:
         return f"studies/{self.study}/series/{self.file.series}/instances/{self.file.instance}"
 
 
+ORDER = (ImagingSeries.number, ImagingSeries.uid, ImagingInstance.number, File.instance)
+
+
 def _question(*, series: bool, instance: bool) -> Select[str, str]:
     question = (
         select(File.id, func.coalesce(ImagingInstance.syntax, ""))
@@ -47,18 +52,31 @@ def _question(*, series: bool, instance: bool) -> Select[str, str]:
         .join(ImagingSeries, ImagingSeries.uid == File.series)
         .join(ImagingInstance, ImagingInstance.uid == File.instance, isouter=True)
         .where(ImagingSeries.study == bindparam("study"))
-        .order_by(ImagingSeries.number, ImagingSeries.uid, ImagingInstance.number, File.instance)
     )
     if series:
         question = question.where(ImagingSeries.uid == bindparam("series"))
     return question.where(File.instance == bindparam("instance")) if instance else question
 
 
+def _first(question: Select[str, str]) -> Statement:
+    """What the question finds if that is no more than :data:`FEW`, and one more than that otherwise."""
+    found = question.add_columns(*ORDER).limit(FEW + 1).subquery()
+    id, syntax, *order = found.c
+    return Statement(select(id, syntax).order_by(*order))
+
+
 # Put together once: that costs more than running them.
-STUDY = _question(series=False, instance=False)
-SERIES = _question(series=True, instance=False)
-INSTANCE = _question(series=True, instance=True)
-INSTANCE_BESIDE = Statement(INSTANCE)
+QUESTIONS: Mapping[Level, Select[str, str]] = {
+    "study": _question(series=False, instance=False),
+    "series": _question(series=True, instance=False),
+    "instance": _question(series=True, instance=True),
+}
+ALL = {level: question.order_by(*ORDER) for level, question in QUESTIONS.items()}
+FIRST = {level: _first(question) for level, question in QUESTIONS.items()}
+
+
+def _level(place: Place) -> Level:
+    return "instance" if place[2] else "series" if place[1] else "study"
 
 
 class Holding(Protocol):
@@ -75,9 +93,9 @@ def holding(catalog: Catalog) -> Holding:
 
 def held(catalog: Catalog, study: str, series: str | None = None, instance: str | None = None) -> Sequence[Held]:
     """The objects, read from the database: to be called from a thread."""
-    question = INSTANCE if instance else SERIES if series else STUDY
+    place = (study, series, instance)
     with catalog.engine.connect() as connection:
-        rows = connection.execute(question, {"study": study, "series": series, "instance": instance})
+        rows = connection.execute(ALL[_level(place)], _given(place))
         syntaxes = {str(id): str(syntax) for id, syntax in rows}
     files = catalog.files(syntaxes)
     return [Held(files[id], study, syntax) for id, syntax in syntaxes.items() if id in files]
@@ -95,7 +113,7 @@ class Threaded:
 
 
 class InPlace:
-    """Reads one instance in the thread of the event loop, several in another; see :mod:`adapters.catalog.beside`."""
+    """Reads few objects in the thread of the event loop, many in another; see :mod:`adapters.catalog.beside`."""
 
     def __init__(self, catalog: Catalog, files: Single) -> None:
         self._files = files
@@ -110,10 +128,11 @@ class InPlace:
             kept: Sequence[Held] | None = unchanged.records.get(place)
             if kept is not None:
                 return kept
-            rows = self._beside.rows(INSTANCE_BESIDE, _given(place)) if instance else None
+            rows = self._beside.rows(FIRST[_level(place)], _given(place))
         except sqlite3.OperationalError:
             return await self._otherwise.find(*place)
-        found = await self._otherwise.find(*place) if rows is None else await self._described(study, rows)
+        many = len(rows) > FEW
+        found = await self._otherwise.find(*place) if many else await self._described(study, rows)
         _keep(unchanged, place, found)
         return found
 

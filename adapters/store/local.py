@@ -49,8 +49,8 @@ class LocalStore:
 
     def found(self, key: str) -> tuple[str, Stat]:
         """The resolved file behind ``key``, as a path below the root, and what is known of it; raises as ``head``."""
-        path = self._resolved(key)
-        return path[len(self._inside_root) :], _stat(self._status(key, path))
+        path, status = self._seen(key)
+        return path[len(self._inside_root) :], _stat(status)
 
     def read(self, key: str, offset: int, length: int) -> bytes:
         """See :class:`~adapters.store.protocol.ArchiveStore`."""
@@ -60,8 +60,8 @@ class LocalStore:
 
     def open(self, key: str) -> OpenFile:
         """See :class:`~adapters.store.protocol.ArchiveStore`."""
-        path = self._resolved(key)
-        return OpenFile(self._status(key, path), lambda: self._descriptor(key, path))
+        path, status = self._seen(key)
+        return OpenFile(status, lambda: self._descriptor(key, path))
 
     def stream(self, key: str, offset: int = 0, length: int | None = None, chunk: int = PIECE) -> Iterator[bytes]:
         """See :class:`~adapters.store.protocol.ArchiveStore`; the open file keeps its content if it is replaced."""
@@ -82,8 +82,18 @@ class LocalStore:
 
     def _resolved(self, key: str) -> str:
         plain = f"{self._inside_root}{checked_key(key)}"
-        if not self._linked(plain):
-            return plain
+        return self._followed(key, plain) if self._unlinked(plain) is None else plain
+
+    def _seen(self, key: str) -> tuple[str, os.stat_result]:
+        """The resolved path of a regular file, and what was seen of it."""
+        path = f"{self._inside_root}{checked_key(key)}"
+        status = self._unlinked(path)
+        if status is None or not stat.S_ISREG(status.st_mode):
+            path = self._followed(key, path)
+            status = self._status(key, path)
+        return path, status
+
+    def _followed(self, key: str, plain: str) -> str:
         try:
             resolved = os.path.realpath(plain)
         except OSError as error:  # a name too long for the file system
@@ -92,19 +102,19 @@ class LocalStore:
             raise KeyOutsideRoot(f"key {key!r} leads out of the root of store {self.name!r}")
         return resolved
 
-    def _linked(self, path: str) -> bool:
-        """Whether a symbolic link may be on the way from the root, itself resolved, to ``path``."""
+    def _unlinked(self, path: str) -> os.stat_result | None:
+        """What is at ``path``, if no symbolic link is on the way from the root, itself resolved; None in doubt."""
         end = len(self._inside_root)
-        while end > 0:
+        while True:
             end = path.find("/", end + 1)
             try:
-                if stat.S_ISLNK(os.lstat(path[:end] if end > 0 else path).st_mode):
-                    return True
-            except FileNotFoundError:
-                return False
+                status = os.lstat(path[:end] if end > 0 else path)
             except OSError:
-                return True  # whatever it is, the slow way says what
-        return False
+                return None  # whatever it is, the slow way says what
+            if stat.S_ISLNK(status.st_mode):
+                return None
+            if end < 0:
+                return status
 
     def put(self, key: str, content: BinaryIO | Iterable[bytes]) -> Stat:
         """See :class:`~adapters.store.protocol.ArchiveStore`: temporary file, fsync, rename, fsync of the folder."""
@@ -161,9 +171,7 @@ class LocalStore:
         return status
 
     def _open(self, key: str) -> BinaryIO:
-        path = self._resolved(key)
-        self._status(key, path)  # before opening: a pipe would block
-        return self._opened(key, path)
+        return self._opened(key, self._seen(key)[0])  # seen before opening: a pipe would block
 
     def _opened(self, key: str, path: str) -> BinaryIO:
         return os.fdopen(self._descriptor(key, path), "rb", buffering=0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import Any, Protocol
 
@@ -18,6 +20,7 @@ from web.pages import language, say
 
 SHOWN = 10  # people on a page
 KEPT = 300.0  # seconds
+LONGEST = 30.0  # seconds that are waited for a member
 Answer = Mapping[str, Any]
 
 
@@ -40,6 +43,16 @@ class Questions(Protocol):
         """The answer of each federated question, or why there is none; all are asked at once."""
         ...
 
+    def begun(
+        self, question: Mapping[str, Any], token: str | None, tell: Callable[[dict[str, Any]], None]
+    ) -> Future[dict[str, Any] | Failure]:
+        """The answer of a federated question that is asked now; ``tell`` is told of each node's, in another thread."""
+        ...
+
+    def seen(self, variants: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, bool]]:
+        """Of each variant (``g_variant``), by node, whether it is seen there, as far as everybody is told."""
+        ...
+
     def manifest(self, body: Mapping[str, Any], token: str | None) -> tuple[Format, bytes]:
         """The manifest of ``body`` (``specs/federation.yaml``)."""
         ...
@@ -56,7 +69,7 @@ class Answers:
         """Everything at once, for browsers without scripts."""
         asked = [_asked(found, skip), *map(_single, found)]
         joined, *singles = self._ask(asked, token)
-        shown = {"answer": _joined(found, skip, joined, signed_in=token is not None), "rows": _rows(found, singles)}
+        shown = {"answer": self._shown(found, skip, joined, token), "rows": _rows(found, singles)}
         if isinstance(joined, Failure):
             return {**shown, "breakdowns": []}
         involved, exact = [node["id"] for node in joined["nodes"]], bool(joined.get("exact"))
@@ -65,7 +78,39 @@ class Answers:
 
     def joined(self, found: Sequence[Condition], skip: int, token: str | None) -> dict[str, Any]:
         """The people who meet all conditions."""
-        return _joined(found, skip, self._ask([_asked(found, skip)], token)[0], signed_in=token is not None)
+        return self._shown(found, skip, self._ask([_asked(found, skip)], token)[0], token)
+
+    def streamed(self, found: Sequence[Condition], skip: int, token: str | None) -> Iterator[tuple[str, Any]]:
+        """The same as it comes: ``node`` with what each has answered, at last ``answer``.
+
+        :raises federation.tokens.TokenRefused: the broker does not know the token any more.
+        """
+        nodes: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        asked = self._questions.begun(_asked(found, skip), token, lambda event: nodes.put(event["node"]))
+        asked.add_done_callback(lambda _done: nodes.put(None))
+        joined: Answer | Failure
+        try:
+            while (node := nodes.get(timeout=LONGEST)) is not None:
+                yield "node", node
+            joined = asked.result()
+        except queue.Empty:
+            asked.cancel()
+            joined = Failure(503, say("The members took too long to answer."))
+        yield "answer", self._shown(found, skip, joined, token)
+
+    def _shown(
+        self, found: Sequence[Condition], skip: int, joined: Answer | Failure, token: str | None
+    ) -> dict[str, Any]:
+        """An answer; and where it takes a sign-in, what Beacons tell everybody of the variants themselves."""
+        shown = _joined(found, skip, joined, signed_in=token is not None)
+        if shown["sign_in"]:
+            asked = [condition for condition in found if condition.genotypes]
+            try:
+                told = self._questions.seen([one.clause["requestParameters"]["g_variant"] for one in asked])
+            except TookTooLong:
+                told = []
+            shown["seen"] = [(one.label, by) for one, by in zip(asked, told, strict=False) if by]
+        return shown
 
     def alone(self, found: Sequence[Condition], token: str | None) -> list[dict[str, Any]]:
         """Each condition by itself."""

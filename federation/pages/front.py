@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 import yaml
-from flask import Blueprint, Flask, Response, abort, jsonify, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
+from markupsafe import escape
 
 from auth.openid import SignInFailed
 from federation.manifest_formats import FORMATS
@@ -18,6 +31,7 @@ from federation.pages.facets import FACETS
 from federation.pages.form import Form, Unreadable, conditions, question
 from federation.pages.terms import SEX, Term, Vocabulary, value_name, vocabulary
 from federation.pages.visitor import SignInEnded, Visitor
+from federation.streaming import LINES
 from federation.tokens import TokenRefused
 from web.errors import Failure
 from web.pages import add_place, add_words, language, say
@@ -29,6 +43,7 @@ EXAMPLES = (
     ("Who carries 19-44908684-T-C?", (("variant", "19-44908684-T-C"),)),
     ("MRI of people who do not have hypertension", (("without", "HP:0000822"), ("modality", "MR"))),
 )
+OWN_REFUSED = "The broker does not accept its own sign-in. Sign out and try again."
 View = Callable[..., Any]
 
 
@@ -70,7 +85,7 @@ class FrontPage:
                 return view(token=self._visitor.token() if self._visitor else None, **parts)
             except (SignInEnded, TokenRefused) as ended:
                 if isinstance(ended, TokenRefused) and self._visitor and self._visitor.kept.is_young():
-                    abort(403, "The broker does not accept its own sign-in. Sign out and try again.")
+                    abort(403, OWN_REFUSED)
                 if request.endpoint == "family.front":
                     return redirect(url_for("family.sign_in", back=request.full_path.rstrip("?")))
                 abort(401, "The sign-in has ended. Reload the page.")
@@ -111,8 +126,24 @@ class FrontPage:
             found = conditions(form, words)
         except Unreadable as error:
             abort(400, str(error))
+        common = _common(form, words, nodes)
+        if name == "answer" and found and request.headers.get("Accept") == LINES:
+            lines = stream_with_context(self._lines(found, token, common))
+            return Response(lines, content_type=LINES, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         template, shown = self._part(name, found, words, token)
-        return render_template(f"federation/parts/{template}.html", **shown, **_common(form, words, nodes))
+        return render_template(f"federation/parts/{template}.html", **shown, **common)
+
+    def _lines(self, found: Sequence[Any], token: str | None, common: Mapping[str, Any]) -> Iterator[bytes]:
+        """Each member's answer as it comes, then the whole: HTML in a line of JSON each."""
+        try:
+            for name, shown in self._answers.streamed(found, _skip(), token):
+                html = render_template(f"federation/parts/{name}.html", **{name: shown}, **common)
+                yield orjson.dumps({name: html}) + b"\n"
+        except TokenRefused:
+            if self._visitor and self._visitor.kept.is_young():
+                yield orjson.dumps({"answer": f'<p class="note warn">{escape(say(OWN_REFUSED))}</p>'}) + b"\n"
+            else:
+                yield orjson.dumps({"ended": True}) + b"\n"
 
     def _part(
         self, name: str, found: Sequence[Any], words: Vocabulary, token: str | None

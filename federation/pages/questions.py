@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import Any, TypeVar
 
 from federation.beacon import NetworkBeacon, merged_terms
-from federation.beacon_model import DATASET, INDIVIDUAL, EntryType
-from federation.beacon_question import from_get
+from federation.beacon_model import API_VERSION, DATASET, INDIVIDUAL, VARIANT, EntryType
+from federation.beacon_question import from_get, from_post
 from federation.capabilities import Capabilities
 from federation.failures import FAILURES
 from federation.manifest import Manifests
 from federation.manifest_formats import Format
 from federation.search import Search
+from federation.streaming import Emit
 from federation.tokens import BrokerUnavailable
 from web.errors import Failure
 
@@ -66,6 +68,14 @@ class GatewayQuestions:
         """
         return self._wait(self._answers(questions, token))
 
+    def begun(self, question: Mapping[str, Any], token: str | None, tell: Emit) -> Future[dict[str, Any] | Failure]:
+        """See ``Questions.begun``."""
+        return asyncio.run_coroutine_threadsafe(self._answer(question, token, tell), self._loop())
+
+    def seen(self, variants: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, bool]]:
+        """See ``Questions.seen``."""
+        return self._wait(self._seen(variants))
+
     def manifest(self, body: Mapping[str, Any], token: str | None) -> tuple[Format, bytes]:
         """See ``Questions.manifest``.
 
@@ -96,15 +106,30 @@ class GatewayQuestions:
             return {}
         return {node["id"]: node["numTotalResults"] for node in answer["info"]["nodes"] if "numTotalResults" in node}
 
+    async def _seen(self, variants: Sequence[Mapping[str, Any]]) -> list[dict[str, bool]]:
+        return await asyncio.gather(*(self._told(variant) for variant in variants))
+
+    async def _told(self, variant: Mapping[str, Any]) -> dict[str, bool]:
+        query = {"requestedGranularity": "boolean", "requestParameters": {"g_variant": variant}}
+        try:
+            async with self._turn:
+                asked = from_post({"meta": {"apiVersion": API_VERSION}, "query": query})
+                answer = await self._beacon.answer(VARIANT, asked, None)
+        except Failure:
+            return {}
+        return {node["id"]: node["exists"] for node in answer["info"]["nodes"] if node["status"] == "answered"}
+
     async def _answers(
         self, questions: Sequence[Mapping[str, Any]], token: str | None
     ) -> list[dict[str, Any] | Failure]:
         return await asyncio.gather(*(self._answer(one, token) for one in questions))
 
-    async def _answer(self, question: Mapping[str, Any], token: str | None) -> dict[str, Any] | Failure:
+    async def _answer(
+        self, question: Mapping[str, Any], token: str | None, tell: Emit | None = None
+    ) -> dict[str, Any] | Failure:
         try:
             async with self._turn:
-                return await self._search.answer(question, token)
+                return await self._search.answer(question, token, tell)
         except Failure as failure:
             return failure
         except BrokerUnavailable as error:

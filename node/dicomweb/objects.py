@@ -9,6 +9,7 @@ from typing import TypeVar
 import anyio.to_thread
 import orjson
 import structlog
+from starlette.responses import Response
 
 from adapters.cache import Cache
 from adapters.catalog.catalog import FileRecord
@@ -16,11 +17,12 @@ from adapters.catalog.held import Held
 from adapters.dicom import pictures
 from adapters.dicom.frames import compressed
 from adapters.dicom.layout import Layout, NoSuchFrame, layout
-from adapters.dicom.model import document
+from adapters.dicom.model import described
 from adapters.dicom.reading import Header, Unreadable, header
+from adapters.store.local import LocalStore
 from adapters.store.protocol import ArchiveStore, ChangedObject, NoSuchObject
 from adapters.store.source import ByteSource
-from node.delivery import PIECE
+from node.delivery import CACHE, PIECE, Accel
 from node.dicomweb.accept import EXPLICIT, Accepted
 from web.errors import Failure
 
@@ -37,10 +39,12 @@ class Objects:
 
     :param place: store and key of a file.
     :param base: URL of the service.
+    :param accel: set where nginx stands in front and sends files of local stores itself.
     """
 
-    def __init__(self, place: Place, base: str) -> None:
+    def __init__(self, place: Place, base: str, accel: Accel | None = None) -> None:
         self._place = place
+        self._accel = accel
         self.base = base
         self._documents: Cache[bytes] = Cache(DOCUMENTS, len)
         self._layouts: Cache[Layout] = Cache(LAYOUTS, lambda _: 1)
@@ -74,6 +78,21 @@ class Objects:
             raise Failure(500, message)
         return source
 
+    async def handed_over(self, held: Held, media_type: str) -> Response | None:
+        """The answer that makes nginx send an object as it is stored; None where that cannot be. Raises as opened."""
+        if self._accel is None or not held.file.available:
+            return None
+        store, key = self._place(held.file)
+        if not isinstance(store, LocalStore):
+            return None
+        accel, headers = self._accel, {"Cache-Control": CACHE, "Vary": "Accept"}
+
+        def answer() -> Response:
+            self.opened(held).close()
+            return accel.to(store.name, store.found(key)[0], headers, media_type)
+
+        return answer() if store.prompt else await anyio.to_thread.run_sync(answer)
+
     def stream(self, held: Held, start: int, length: int) -> Iterator[bytes]:
         """Bytes of an object from the 0-based ``start`` on, a piece at a time; to be called from a thread.
 
@@ -106,7 +125,7 @@ class Objects:
     def _written(self, known: Sequence[tuple[Held, bytes | None]]) -> list[bytes]:
         def write(held: Held) -> bytes:
             bulk = self.url(held, "/bulkdata")
-            return self._read(self._documents, held, lambda source: orjson.dumps(document(header(source), bulk)))
+            return self._read(self._documents, held, lambda source: orjson.dumps(described(source, bulk)))
 
         return [document or write(held) for held, document in known]
 

@@ -42,7 +42,9 @@ class Retrieval:
                 (part,) = await self._parts(objects, one)
                 if one.multipart or one.type == accept.ANYTHING:
                     return await related([part], DICOM)
-                return await alone(part)
+                as_stored = isinstance(part.content, Stored)
+                given = await self._objects.handed_over(objects[0], part.media_type) if as_stored else None
+                return given or await alone(part)
         raise accept.refused([*OFFERED[:1], DICOM])
 
     async def _parts(self, objects: Sequence[Held], wanted: Accepted) -> list[Part]:

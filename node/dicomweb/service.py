@@ -15,6 +15,7 @@ from adapters.catalog.images import Images
 from adapters.images.intake import Reception
 from auth.clearinghouse import Clearinghouse
 from auth.policy import Policy
+from node.delivery import Accel
 from node.dicomweb.access import Access
 from node.dicomweb.handler import DIRECT, DicomWeb
 from node.dicomweb.objects import Objects, Place
@@ -26,14 +27,21 @@ PATH = "/dicom-web"
 
 
 def contract(
-    engine: Engine, catalog: Catalog, policy: Policy, clearinghouse: Clearinghouse, place: Place, public_url: str
+    engine: Engine,
+    catalog: Catalog,
+    policy: Policy,
+    clearinghouse: Clearinghouse,
+    place: Place,
+    public_url: str,
+    accel: Accel | None = None,
 ) -> Contract:
     """The contract and its handler.
 
     :param place: store and key of a file.
+    :param accel: set where nginx stands in front.
     """
     access = Access(catalog, holding(catalog), policy, public_url)
-    objects = Objects(place, public_url + PATH)
+    objects = Objects(place, public_url + PATH, accel)
     return Contract("dicomweb", PATH, DicomWeb(Images(engine), access, objects, clearinghouse), DIRECT)
 
 

@@ -239,6 +239,7 @@ def test_inner_addresses_are_refused_in_every_form(address: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.1", "0x7f000001", "2130706433", "0177.0.0.1", "localhost", "a.localhost"])
 async def test_names_and_odd_forms_of_inner_addresses_are_refused(host: str) -> None:
+    assert Addresses().allows_literal(f"https://{host}/") is host.endswith("localhost"), "an address that is no name"
     with pytest.raises(OSError, match=r"inner|Name or service|resolve|nodename"):
         await Addresses().check(f"https://{host}/")
 

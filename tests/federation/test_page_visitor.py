@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,20 @@ class Gateway:
             raise TokenRefused("the access token is expired")
         self.tokens.append(token)
         return [Failure(503, "nobody answers")] * len(questions)
+
+    def begun(
+        self, question: Mapping[str, Any], token: str | None, tell: Callable[[dict[str, Any]], None]
+    ) -> Future[dict[str, Any] | Failure]:
+        done: Future[dict[str, Any] | Failure] = Future()
+        if self.refusing:
+            done.set_exception(TokenRefused("the access token is expired"))
+        else:
+            self.tokens.append(token)
+            done.set_result(Failure(503, "nobody answers"))
+        return done
+
+    def seen(self, variants: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, bool]]:
+        return [{} for _ in variants]
 
     def manifest(self, body: Mapping[str, Any], token: str | None) -> tuple[Format, bytes]:
         self.tokens.append(token)
@@ -133,6 +149,25 @@ def test_a_refused_token_leads_to_the_broker_once_and_never_round_and_round(site
     fresh = site.browser.get("/?term=HP:1")
     assert fresh.status_code == 403
     assert "The broker does not accept its own sign-in" in fresh.text
+
+
+def test_an_answer_that_comes_in_lines_tells_when_the_sign_in_has_ended(site: Site) -> None:
+    site.browser.get("/enter")
+
+    def lines() -> list[dict[str, Any]]:
+        answer = site.browser.get("/parts/answer?term=HP:1", headers={"Accept": "application/x-ndjson"})
+        assert (answer.status_code, answer.content_type) == (200, "application/x-ndjson")
+        return [json.loads(line) for line in answer.text.splitlines()]
+
+    (told,) = lines()
+    assert "nobody answers" in told["answer"]
+    assert site.gateway.tokens[-1] == SECRET
+    site.gateway.refusing = True
+    (told,) = lines()
+    assert "does not accept its own sign-in" in told["answer"], "not to the broker and back for ever"
+    site.now += 60
+    assert lines() == [{"ended": True}]
+    assert 'id="again" href="/sign-in?back=' in site.browser.get("/?term=HP:1&live=1").text
 
 
 def test_a_session_sealed_with_another_secret_is_over(site: Site) -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from auth.policy import Floor, PublicGranularity
 from tests.federation.family import KEY, Family, MemberData, Person, family
 from tests.federation.test_join import IMAGES, OPEN, controlled
+from web.errors import Failure
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -197,3 +204,65 @@ async def test_the_page_speaks_chinese(running: Family) -> None:
         assert english not in text, english
     bad = await page(running, 400, lang="zh", variant="rs123")
     assert "“rs123”是 dbSNP 的编号" in bad
+
+
+class Guarded(MemberData):
+    """Tells nobody unknown who carries a variant, as a member with budgets; its Beacon tells whether it is seen."""
+
+    def debit(self, clauses: Any, caller: Any, *, numbers: bool, whole: str = "") -> None:
+        if any(clause["entryType"] == "genomicVariant" for clause in clauses):
+            raise Failure(401, "takes a sign-in")
+
+
+async def test_anyone_is_told_whether_a_variant_is_seen_and_why_the_rest_takes_a_sign_in(tmp_path: Path) -> None:
+    asked: list[tuple[dict[str, Any], str | None]] = []
+
+    async def seen(request: Request) -> JSONResponse:
+        body = await request.json()
+        asked.append((body["query"], request.headers.get("authorization")))
+        meta = {"beaconId": "org.g", "returnedGranularity": "boolean"}
+        known = body["query"]["requestParameters"]["g_variant"]["start"] == [100]
+        return JSONResponse({"meta": meta, "responseSummary": {"exists": known}})
+
+    person = Person("HRI000001", None, {OPEN: ["HP:1"]})
+    data = Guarded([person], ("dataset", "individual", "genomicVariant"), ["HP:1"], datasets=controlled(OPEN))
+    data.routes = [Route("/ga4gh/beacon/v2/g_variants", seen, methods=["POST"])]
+    async with family(tmp_path, {"gsa-human": data}) as guarded:
+        text = await page(guarded, variant="1-101-A-C")
+        assert "1-101-A-C (GRCh38)</strong><br>GSA-HUMAN: seen in people here" in text
+        assert "only to people who signed in" in text
+        assert "seen in people here" in await part(guarded, "answer", variant="1-101-A-C")
+        assert "GSA-HUMAN: not seen, or not in data" in await page(guarded, variant="1-102-A-C")
+        assert "GSA-HUMAN: 在此处的人群中出现过" in await page(guarded, lang="zh", variant="1-101-A-C")
+        before = len(asked)
+        assert "seen in people here" not in await page(guarded, term="HP:1")
+        assert len(asked) == before, "asked only where a variant is"
+        assert {(query["requestedGranularity"], token) for query, token in asked} == {("boolean", None)}
+
+
+async def test_each_member_is_told_of_when_it_has_answered(running: Family) -> None:
+    """The second one answers only after what the first one answered has been read."""
+    side, heard = running.members["obia"].side, threading.Event()
+    paid = side.debit
+
+    def waiting(*given: Any, **more: Any) -> None:
+        assert heard.wait(30)
+        paid(*given, **more)
+
+    object.__setattr__(side, "debit", waiting)
+    asked = {"term": "HP:1", "modality": "MR"}
+    told: list[dict[str, str]] = []
+    try:
+        lines = running.client.stream(
+            "GET", "/parts/answer", params=asked, headers={"Accept": "application/x-ndjson"}, timeout=60
+        )
+        async with lines as answer:
+            async for line in answer.aiter_lines():
+                told.append(json.loads(line))
+                heard.set()
+    finally:
+        heard.set()
+        object.__setattr__(side, "debit", paid)
+    assert [next(iter(line)) for line in told] == ["node", "node", "answer"]
+    assert ["GSA-HUMAN" in told[0]["node"], "OBIA" in told[1]["node"]] == [True, True]
+    assert figure(told[2]["answer"]) == figure(await page(running, **asked))

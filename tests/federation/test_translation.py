@@ -163,6 +163,8 @@ async def test_a_search_translates_only_what_no_member_knows_and_explains_it(tmp
         steps = {step["node"]: step for step in other["plan"]["steps"] if step["node"] != "gateway"}
         assert {node: step["translated"] for node, step in steps.items()} == told
         assert steps["gsa-human"]["all"] == [{"entryType": "individual", "filters": [{"id": "HP:1"}]}]
+        page = (await running.client.get("/", params={"term": "MP:1"})).text
+        assert "GSA-HUMAN was asked for HP:1: it knows MP:1 under that name." in page
         kept = await counted("HP:2")
         assert [node["id"] for node in kept["nodes"]] == ["gsa-human"]
         assert not any("translated" in part for answer in (own, kept) for part in answer["nodes"])

@@ -27,6 +27,7 @@ from auth.caller import ANONYMOUS, Caller, Visa
 from auth.errors import InvalidToken
 from auth.policy import Policy
 from migrations.schema import upgrade
+from node.delivery import Accel
 from node.dicomweb import service
 from tests.adapters.registration.members import accessions
 from web.application import Assembly, create_application
@@ -126,7 +127,7 @@ class Node:
             warnings.simplefilter("ignore")
             register(archive, Described(given, Origin("x")), DicomFolder("disk", folder))
 
-    def application(self) -> ASGIApp:
+    def application(self, accel: Accel | None = None) -> ASGIApp:
         catalog = Catalog(self.engine, lambda: TODAY)
         clearinghouse: Any = People()
         policy = Policy(NODE, self._standing)
@@ -137,7 +138,7 @@ class Node:
 
         assembly = Assembly(
             name="member",
-            contracts=[service.contract(self.engine, catalog, policy, clearinghouse, place, NODE)],
+            contracts=[service.contract(self.engine, catalog, policy, clearinghouse, place, NODE, accel)],
             shapes=[(BASE, service.shape)],
             failures={InvalidToken: lambda error: Failure(401, str(error))},
         )

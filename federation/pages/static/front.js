@@ -8,11 +8,14 @@ const element = (name, attributes = {}, ...children) => {
   return made;
 };
 
+// The sign-in has ended, whatever the page itself still shows: through the broker again.
+const again = () => location.assign(document.getElementById("again")?.href ?? location.href);
+
 // Parts of the answer, each put in its place as it comes.
 const fetched = async url => {
   const answer = await fetch(url, { headers: { Accept: "text/html" } });
   if (answer.status === 401) {
-    location.reload(); // the sign-in has ended; the page leads through the broker again
+    again();
     return null;
   }
   const text = await answer.text();
@@ -21,8 +24,26 @@ const fetched = async url => {
   return element("p", { class: "note warn" }, said?.textContent.trim() || String(answer.status)).outerHTML;
 };
 
+// The members' answers one by one as they come, then the whole: a line of JSON for each.
+const streamed = async place => {
+  const answer = await fetch(place.dataset.part, { headers: { Accept: "application/x-ndjson" } });
+  if (!answer.headers.get("Content-Type")?.startsWith("application/x-ndjson")) return fetched(place.dataset.part);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = "", read; !(read = await reader.read()).done;) {
+    const lines = (rest + read.value).split("\n");
+    rest = lines.pop();
+    for (const line of lines.map(text => JSON.parse(text))) {
+      if (line.node) place.querySelector(".asked").insertAdjacentHTML("beforeend", line.node);
+      if (line.ended) again();
+      if (line.answer) return line.answer;
+    }
+  }
+  return null;
+};
+
 const fill = async place => {
-  const html = await fetched(place.dataset.part).catch(() => null);
+  const asking = "streamed" in place.dataset ? streamed(place) : fetched(place.dataset.part);
+  const html = await asking.catch(() => null);
   if (html === null) {
     place.textContent = "–";
     return;

@@ -53,8 +53,12 @@ def node(sqlite_engine: Engine, tmp_path: Path) -> Node:
     return Node(sqlite_engine, tmp_path / "archive")
 
 
-async def test_what_is_found_is_what_the_database_holds(engine: Engine, tmp_path: Path) -> None:
-    """On both databases, asked for the first and for the second time."""
+@pytest.mark.parametrize("few", [0, 1, SLICES, 32])
+async def test_what_is_found_is_what_the_database_holds(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """On both databases, asked for the first and for the second time, read in place and in a thread."""
+    monkeypatch.setattr("adapters.catalog.held.FEW", few)
     Node(engine, tmp_path / "archive")
     catalog = Catalog(engine, lambda: TODAY)
     objects = holding(catalog)
@@ -127,6 +131,7 @@ async def test_a_commit_while_something_is_read_is_seen_by_the_next_question(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was read before it is handed to whoever asked before it, and kept for nobody."""
+    monkeypatch.setattr("adapters.catalog.held.FEW", 0)
     catalog = Catalog(node.engine, lambda: TODAY)
     objects = holding(catalog)
 

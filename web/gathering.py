@@ -1,4 +1,4 @@
-"""Heads of answers leave with their bodies: a head alone would wake the client up for nothing."""
+"""Small pieces of answers leave with what follows them: a head alone would wake the client up for nothing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEAD = b"HTTP/1.1 "
-LARGEST = 1 << 14  # bytes of a head
+SMALL = 1 << 12  # bytes of a piece that waits: heads of answers and of their parts
 
 
 class OneWrite(HttpToolsProtocol):
@@ -20,12 +19,12 @@ class OneWrite(HttpToolsProtocol):
 
 
 class Gathering:
-    """A transport that writes what begins as a head together with what follows in the same turn of the event loop."""
+    """A transport that writes a small piece together with what follows it in the same turn of the event loop."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
-        self._head: bytes | None = None
+        self._small: bytes | None = None
 
     def __getattr__(self, name: str) -> Any:
         """Whatever is not about writing."""
@@ -33,11 +32,11 @@ class Gathering:
 
     def write(self, data: bytes) -> None:
         """See :class:`asyncio.Transport`."""
-        head, self._head = self._head, None
-        if head is not None:
-            self._transport.writelines((head, data))
-        elif data.startswith(HEAD) and len(data) <= LARGEST:
-            self._head = data
+        small, self._small = self._small, None
+        if small is not None:
+            self._transport.writelines((small, data))
+        elif len(data) <= SMALL:
+            self._small = data
             self._loop.call_soon(self._flush)
         else:
             self._transport.write(data)
@@ -48,6 +47,6 @@ class Gathering:
         self._transport.close()
 
     def _flush(self) -> None:
-        head, self._head = self._head, None
-        if head is not None:
-            self._transport.write(head)
+        small, self._small = self._small, None
+        if small is not None:
+            self._transport.write(small)
