@@ -6,14 +6,28 @@ from typing import Any
 
 from pydicom.dataelem import RawDataElement
 
-from adapters.dicom.plain import plain
-from adapters.dicom.reading import Header, quietly
+from adapters.dicom.explicit import NotPlain, explicit
+from adapters.dicom.plain import INLINE, plain
+from adapters.dicom.reading import Header, header, quietly
+from adapters.store.source import ByteSource
 
-INLINE = 1024  # bytes of a binary value that stands in the document itself
+HEAD = 1 << 16  # bytes in which most headers end
 BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 UNSPEAKABLE = (ValueError, TypeError, AttributeError, NotImplementedError, KeyError, OverflowError)
 
 Document = dict[str, Any]
+
+
+def described(source: ByteSource, bulk: str) -> Document:
+    """The data set without group 0002 of an object, see :func:`document`.
+
+    :raises Unreadable: if it is none.
+    """
+    head = source.read(0, HEAD)
+    try:
+        return explicit(head, bulk, whole=len(head) == source.size)
+    except NotPlain:
+        return document(header(source), bulk)
 
 
 def document(header: Header, bulk: str) -> Document:
@@ -26,7 +40,7 @@ def document(header: Header, bulk: str) -> Document:
         for tag, element in list(header.data.items()):  # as they stand in the file: reading may change them
             name = f"{int(tag):08X}"
             try:
-                plainly = plain(element) if isinstance(element, RawDataElement) and _small(element) else None
+                plainly = plain(element) if isinstance(element, RawDataElement) else None
                 shown[name] = plainly or _shown(header.data[tag], bulk)
             except UNSPEAKABLE:
                 continue  # a value that JSON cannot hold, a word in a number for one; the bytes of the object have it
@@ -35,10 +49,6 @@ def document(header: Header, bulk: str) -> Document:
         wide = header.number("BitsAllocated", 8) > 8 and header.pixels[2] is not None
         shown[name] = {"vr": "OW" if wide else "OB", "BulkDataURI": f"{bulk}/{name}"}
     return shown
-
-
-def _small(element: RawDataElement) -> bool:
-    return element.value is None or len(element.value) <= INLINE
 
 
 def _shown(element: Any, bulk: str) -> Document:

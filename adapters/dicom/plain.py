@@ -12,6 +12,7 @@ from typing import Any
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 
+INLINE = 1024  # bytes of a value that stands in the document itself
 NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d"}
 SPLIT = frozenset({"AS", "CS", "DA", "DT", "LO", "SH", "TM", "UC"})  # values divided by backslashes
 STRIPPED = frozenset({"LO", "SH", "UC"})  # each value is, not only the last
@@ -31,13 +32,17 @@ Shown = dict[str, Any]
 
 def plain(element: RawDataElement) -> Shown | None:
     """An element as it stands in the file, in JSON; None if it takes more to read it."""
-    vr = element.VR or _standard(element.tag)
-    read = READERS.get(vr)
-    if read is None or not element.is_little_endian or element.tag in DESCRIPTORS:
+    if not element.is_little_endian:
         return None
-    if not element.value:
-        return {"vr": vr}
-    return read(vr, element.value)
+    return plain_value(element.tag, element.VR or _standard(element.tag), element.value)
+
+
+def plain_value(tag: int, vr: str, value: bytes | None) -> Shown | None:
+    """The same of a value in little endian."""
+    read = READERS.get(vr)
+    if read is None or tag in DESCRIPTORS or len(value or b"") > INLINE:
+        return None
+    return read(vr, value) if value else {"vr": vr}
 
 
 @cache
@@ -51,7 +56,9 @@ def _standard(tag: int) -> str:
 
 def _split(vr: str, value: bytes) -> Shown | None:
     value = value.rstrip(PADDING)
-    if not value or not TEXT.fullmatch(value):
+    if not value:
+        return {"vr": vr}
+    if not TEXT.fullmatch(value):
         return None
     values = value.decode().split("\\")
     if vr in STRIPPED:
@@ -64,6 +71,13 @@ def _uids(vr: str, value: bytes) -> Shown | None:
     return {"vr": vr, "Value": value.decode().split("\\")} if UIDS.fullmatch(value) else None
 
 
+def _titles(vr: str, value: bytes) -> Shown | None:
+    values = value.decode("latin-1").split("\\")
+    if not TEXT.fullmatch(value) or not value.strip():
+        return None
+    return {"vr": vr, "Value": [text.strip(" ") for text in values]}
+
+
 def _long(vr: str, value: bytes) -> Shown | None:
     value = value.rstrip(PADDING)
     return {"vr": vr, "Value": [value.decode()]} if value and LONG_TEXT.fullmatch(value) else None
@@ -71,7 +85,9 @@ def _long(vr: str, value: bytes) -> Shown | None:
 
 def _name(vr: str, value: bytes) -> Shown | None:
     value = value.rstrip(PADDING)
-    return {"vr": vr, "Value": [{"Alphabetic": value.decode()}]} if value and NAME.fullmatch(value) else None
+    if not value:
+        return {"vr": vr}
+    return {"vr": vr, "Value": [{"Alphabetic": value.decode()}]} if NAME.fullmatch(value) else None
 
 
 def _whole(vr: str, value: bytes) -> Shown | None:
@@ -99,6 +115,7 @@ READERS: dict[str, Callable[[str, bytes], Shown | None]] = {
     **dict.fromkeys(SPLIT, _split),
     **dict.fromkeys(LONG, _long),
     **dict.fromkeys(BINARY, _binary),
+    "AE": _titles,
     "UI": _uids,
     "PN": _name,
     "IS": _whole,

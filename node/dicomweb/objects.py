@@ -17,7 +17,7 @@ from adapters.catalog.held import Held
 from adapters.dicom import pictures
 from adapters.dicom.frames import compressed
 from adapters.dicom.layout import Layout, NoSuchFrame, layout
-from adapters.dicom.model import document
+from adapters.dicom.model import described
 from adapters.dicom.reading import Header, Unreadable, header
 from adapters.store.local import LocalStore
 from adapters.store.protocol import ArchiveStore, ChangedObject, NoSuchObject
@@ -125,7 +125,7 @@ class Objects:
     def _written(self, known: Sequence[tuple[Held, bytes | None]]) -> list[bytes]:
         def write(held: Held) -> bytes:
             bulk = self.url(held, "/bulkdata")
-            return self._read(self._documents, held, lambda source: orjson.dumps(document(header(source), bulk)))
+            return self._read(self._documents, held, lambda source: orjson.dumps(described(source, bulk)))
 
         return [document or write(held) for held, document in known]
 
