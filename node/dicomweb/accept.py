@@ -71,6 +71,15 @@ def _range(text: str) -> Accepted:
     return Accepted(whole, False, syntax, quality)
 
 
+def as_json(wanted: Sequence[Accepted]) -> None:
+    """See that JSON is accepted.
+
+    :raises Failure: 406 if not.
+    """
+    if not any(one.takes(JSON) or one.takes("application/json") for one in wanted if not one.multipart):
+        raise refused([JSON])
+
+
 def refused(offered: Iterator[str] | Sequence[str]) -> Failure:
     """406, naming what could be had."""
     return Failure(406, f"nothing of what the request accepts can be given; there is: {', '.join(offered)}")

@@ -150,8 +150,7 @@ class DicomWeb:
     async def _answer(self, made: Answer, *uids: str) -> Response:
         """What ``made`` makes of the files of a study, series or instance that the caller may have."""
         caller = await self._caller()
-        named = tuple(value for name, value in parameters() if name == "accept")
-        wanted = accept.accepted(header(b"accept"), named)
+        wanted = _accepted()
         try:
             return await made(await self._access.objects(caller, *uids), wanted)
         except NoSuchFrame as error:
@@ -159,6 +158,7 @@ class DicomWeb:
 
     async def _search(self, level: Level, study: str | None = None, series: str | None = None) -> ConnexionResponse:
         asked = question.parsed(level, parameters())
+        accept.as_json(_accepted())
         caller = await self._caller()
         if study is not None:
             await self._access.objects(caller, study, series)
@@ -186,8 +186,7 @@ class DicomWeb:
         )
 
     async def _metadata(self, objects: Sequence[Held], wanted: Sequence[Accepted]) -> Response:
-        if not any(one.takes(accept.JSON) or one.takes("application/json") for one in wanted if not one.multipart):
-            raise accept.refused([accept.JSON])
+        accept.as_json(wanted)
         return await begun(self._documents(objects), {"Content-Type": accept.JSON})
 
     async def _documents(self, objects: Sequence[Held]) -> AsyncGenerator[bytes, None]:
@@ -197,3 +196,7 @@ class DicomWeb:
             yield lead + b",".join(await self._objects.documents(objects[start : start + TOGETHER]))
             lead = b","
         yield b"]"
+
+
+def _accepted() -> Sequence[Accepted]:
+    return accept.accepted(header(b"accept"), tuple(value for name, value in parameters() if name == "accept"))

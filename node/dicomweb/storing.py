@@ -59,9 +59,7 @@ class Storing:
 
     async def answer(self, request: Request) -> Response:
         """Answer a request."""
-        wanted = accept.accepted(request.headers.get("accept"), ())
-        if not any(one.takes(accept.JSON) or one.takes("application/json") for one in wanted):
-            raise accept.refused([accept.JSON])
+        accept.as_json(accept.accepted(request.headers.get("accept"), ()))
         caller = await self._clearinghouse.bearer(request.headers.get("authorization"))
         transaction = _Transaction(self._taking, caller, request, self._base)
         try:
