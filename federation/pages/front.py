@@ -128,7 +128,8 @@ class FrontPage:
             abort(400, str(error))
         common = _common(form, words, nodes)
         if name == "answer" and found and request.headers.get("Accept") == LINES:
-            csrf_token()  # of the forms in it: once the answer has begun, no session can be given to the browser
+            if self._visitor is not None:
+                csrf_token()  # of the forms in it: once the answer has begun, the browser can be given no session
             lines = stream_with_context(self._lines(found, token, common))
             return Response(lines, content_type=LINES, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         template, shown = self._part(name, found, words, token)
