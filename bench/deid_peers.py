@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.figure import PeerAbsent
 
-FOLDER = Path(".bench/imaging/peers").absolute()
+FOLDER = Path(".bench/deid/peers").absolute()
 PACKAGES = {"dicom-anonymizer": "2.1.0", "dicognito": "0.19.0", "deid": "0.4.13"}
 TOOLS = tuple(PACKAGES)
 # The command of deid reads identifiers but writes no files; its own examples call this function. The default recipe.

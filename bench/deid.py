@@ -22,7 +22,7 @@ from bench import burned_in, deid_peers
 from bench.deid_process import PATIENT, arguments, deidentify, memory_above_idle, together
 from bench.figure import Figure, PeerAbsent
 
-FOLDER = Path(".bench/imaging").absolute()
+FOLDER = Path(".bench/deid").absolute()
 SLICES, QUICK_SLICES, SERIES = 1600, 800, 200  # slices; and of one series
 ROUNDS = 3
 COPIED = 1 << 20
