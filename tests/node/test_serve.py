@@ -59,10 +59,12 @@ def gsanode(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def serving(config: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running process and its URL; killed if the test leaves it alive."""
+    """A running process and its URL; ended if the test leaves it alive."""
     url = yaml.safe_load(config.read_text())["public_url"]
     command = [sys.executable, "-m", "node.cli", "serve", str(config)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    log = config.with_suffix(".log")
+    with log.open("ab") as said:  # a pipe that nobody reads would stop the process when it is full
+        process = subprocess.Popen(command, stderr=said, text=True)
     try:
         deadline = time.monotonic() + SECONDS
         while True:
@@ -70,14 +72,14 @@ def serving(config: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
                 if requests.get(f"{url}/readyz", timeout=2).status_code == 200:
                     break
             except (requests.ConnectionError, requests.Timeout):
-                assert process.poll() is None, process.communicate()[1]
+                assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline
                 threading.Event().wait(0.05)  # nothing to await: the socket of another process
         yield process, url
     finally:
         if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=SECONDS)
+            process.terminate()  # and its workers, which it waits for
+        process.wait(SECONDS)
 
 
 def _until_refused(url: str) -> None:
