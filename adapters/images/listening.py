@@ -151,6 +151,11 @@ class Listener:
     def _closed(self, event: Any) -> None:
         with self._lock:
             self._sending.pop(id(event.assoc), None)
+        # The library removes the file of an object when that is whole; of one that was broken off it forgets it.
+        message = event.assoc.dimse.message
+        if message is not None and message._data_set_file is not None:
+            message._data_set_file.close()
+            Path(message._data_set_file.name).unlink(missing_ok=True)
 
     def _store(self, event: Any) -> int:
         sending = self._sending.get(id(event.assoc))
