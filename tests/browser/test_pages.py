@@ -126,7 +126,9 @@ def test_a_number_too_small_to_tell_is_explained(family: Family, visits: Visits)
     visitor.look("front-rare")
 
 
-def test_a_variant_is_understood_while_it_is_typed_and_needs_a_sign_in(family: Family, visits: Visits) -> None:
+def test_a_variant_is_understood_while_it_is_typed_and_who_carries_it_needs_a_sign_in(
+    family: Family, visits: Visits
+) -> None:
     visitor = visits()
     page = visitor.page
     visitor.open(family.url("gateway"))
@@ -141,7 +143,8 @@ def test_a_variant_is_understood_while_it_is_typed_and_needs_a_sign_in(family: F
     box.fill("chr19-44908684-T-C")
     expect(page.locator("#variant-said")).to_have_text("T → C at chromosome 19, 44,908,684 (GRCh38)")
     search(page)
-    expect(page.get_by_text("answered here only to people who signed in")).to_be_visible()
+    expect(page.get_by_text("GSA-Human: seen in people here")).to_be_visible()
+    expect(page.get_by_text("is told only to people who signed in")).to_be_visible()
     expect(page.get_by_role("row", name="19-44908684-T-C (GRCh38)")).to_be_visible()
     visitor.look("front-variant")
 
