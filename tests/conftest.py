@@ -35,12 +35,11 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 @pytest.fixture(autouse=True)
 def logging_of_the_process() -> Iterator[None]:
     """A command that a test runs in this process sets up all its logging: to an output that ends with the test."""
-    level = logging.root.level
     yield
     for handler in logging.root.handlers[:]:
         if type(handler) is logging.StreamHandler:
             logging.root.removeHandler(handler)
-    logging.root.setLevel(level)
+    logging.root.setLevel(logging.WARNING)  # not what it was before: a fixture of a module may have set it up
 
 
 @pytest.fixture(scope="session")
