@@ -79,18 +79,16 @@ class Gateway:
         self.manifests = Manifests(
             self.search.answer, Files(nodes), lambda: frozenset(m.id for m in membership.members if m.base("drs"))
         )
-        self.joining = Joining(membership, self.directory, self.capabilities, addresses, operators)
+        joining = Joining(membership, self.directory, self.capabilities, addresses, operators)
+        self.federation = Federation(self.search, self.manifests, joining)
 
     def contracts(self) -> list[Contract]:
         """The contracts of a gateway."""
         return [
             Contract("registry", "/ga4gh/registry/v1", self.registry),
             Contract("network_beacon", "/ga4gh/beacon/v2", self.beacon),
-            Contract("federation", "/federation/v1", self._federation(), frozenset(["search"])),
+            Contract("federation", "/federation/v1", self.federation, frozenset(["search"])),
         ]
-
-    def _federation(self) -> Federation:
-        return Federation(self.search, self.manifests, self.joining)
 
     def shapes(self) -> list[tuple[str, Shape]]:
         """Error shapes by path; the others are the registry's (REG-05)."""

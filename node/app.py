@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 from starlette.types import ASGIApp
@@ -17,6 +17,10 @@ from node.routes import AUTH_FAILURES, GROUP, checks, document
 from node.settings import MemberSettings
 from web.application import Assembly, create_application
 from web.service_info import Organization, service_info
+
+if TYPE_CHECKING:
+    from auth.keys import KeyRing
+    from federation.pages.visitor import Visitor
 
 Settings = MemberSettings | BrokerSettings | GatewaySettings
 
@@ -66,15 +70,12 @@ def gateway(settings: GatewaySettings, engine: Engine) -> Assembly:
     from auth.http import JsonGet
     from auth.jwks import Jwks
     from auth.sessions import Sessions
-    from auth.sign_in import ClientSettings, SignIn
     from auth.trust import jku
     from federation.assertions import TrustedGateways, signer
     from federation.failures import FAILURES
     from federation.gateway import Gateway
     from federation.joined import JoinedNodes
-    from federation.pages.visitor import SCOPE, KeptToken, Visitor
     from web.pages import create_pages
-    from web.sign_in import CALLBACK
 
     ring = key_ring(settings, engine)
     client = settings.broker.client_id if settings.broker else settings.public_url
@@ -106,12 +107,7 @@ def gateway(settings: GatewaySettings, engine: Engine) -> Assembly:
         words={settings.name: settings.name_zh},
         sessions=Sessions(engine) if settings.broker else None,
     )
-    visitor = None
-    if settings.broker:
-        kept = KeptToken(seal(settings))
-        known = ClientSettings(settings.broker.issuer, client, settings.public_url + CALLBACK, scope=SCOPE)
-        visitor = Visitor(SignIn(known, ring, keep=kept.keep), kept)
-    parts.pages(pages, visitor)
+    parts.pages(pages, _visitor(settings, ring))
     return Assembly(
         name="gateway",
         contracts=parts.contracts(),
@@ -124,6 +120,20 @@ def gateway(settings: GatewaySettings, engine: Engine) -> Assembly:
         lifespans=[parts.lifespan, fetching],
         body_bytes=settings.body_bytes,
     )
+
+
+def _visitor(settings: GatewaySettings, ring: KeyRing) -> Visitor | None:
+    """Who signs in at the gateway's pages; nobody does without a broker."""
+    from auth.sign_in import ClientSettings, SignIn
+    from federation.pages.visitor import SCOPE, KeptToken, Visitor
+    from web.sign_in import CALLBACK
+
+    broker = settings.broker
+    if broker is None:
+        return None
+    kept = KeptToken(seal(settings))
+    client = ClientSettings(broker.issuer, broker.client_id, settings.public_url + CALLBACK, scope=SCOPE)
+    return Visitor(SignIn(client, ring, keep=kept.keep), kept)
 
 
 def _info(settings: BrokerSettings | GatewaySettings, id: str, artifact: str, version: str) -> dict[str, Any]:

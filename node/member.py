@@ -178,13 +178,7 @@ class _Member:
             "beacon": lambda: Contract("beacon", BEACON, self._beacon(), BEACON_DIRECT),
             "htsget": lambda: Contract("htsget", HTSGET, self._htsget(), frozenset({"get_reads", "get_variants"})),
             "dicomweb": lambda: dicomweb.contract(
-                self.engine,
-                self.catalog,
-                self.policy,
-                self.clearinghouse,
-                self.data.place,
-                self.settings.public_url,
-                self.accel,
+                self.catalog, self.policy, self.clearinghouse, self.data.place, self.settings.public_url, self.accel
             ),
             "dac": lambda: Contract("dac", "/dac/v1", DacHandler(self.dac, self.clearinghouse)),
             "visas": lambda: Contract("visas", "/visas/v1", self._visas()),
@@ -196,8 +190,7 @@ class _Member:
 
     def storing(self) -> Sequence[BaseRoute]:
         """The store transaction of DICOMweb, where images come in."""
-        given = self.settings.images
-        if given is None or "dicomweb" not in self.profile.standards:
+        if (given := self.settings.images) is None or "dicomweb" not in self.profile.standards:
             return ()
         return dicomweb.storing(
             partial(reception, given, intake(given, self.engine), Accessions(self.profile.accessions.model_dump())),

@@ -85,9 +85,10 @@ def _reception(
 ) -> Reception:
     from node.reception import intake, reception
 
-    if objection := archive_of(given, engine).accessions.objection("dataset", collection):
+    accessions = archive_of(given, engine).accessions
+    if objection := accessions.objection("dataset", collection):
         fail(f"--collection {objection}")
-    by, accessions = f"operator {getpass.getuser()}", archive_of(given, engine).accessions
+    by = f"operator {getpass.getuser()}"
     made = reception(settings, intake(settings, engine), accessions, collection, by, numbering=table is None)
     if table is not None:
         try:

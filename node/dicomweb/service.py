@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Engine
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
@@ -27,7 +26,6 @@ PATH = "/dicom-web"
 
 
 def contract(
-    engine: Engine,
     catalog: Catalog,
     policy: Policy,
     clearinghouse: Clearinghouse,
@@ -42,7 +40,7 @@ def contract(
     """
     access = Access(catalog, holding(catalog), policy, public_url)
     objects = Objects(place, public_url + PATH, accel)
-    return Contract("dicomweb", PATH, DicomWeb(Images(engine), access, objects, clearinghouse), DIRECT)
+    return Contract("dicomweb", PATH, DicomWeb(Images(catalog.engine), access, objects, clearinghouse), DIRECT)
 
 
 def storing(

@@ -74,7 +74,7 @@ class Storing:
             if isinstance(error, NoCollection):
                 raise Failure(404, str(error)) from error
             if isinstance(error, OSError) and error.errno in FULL:
-                log.error("quarantine_full")
+                log.error("quarantine_full", collection=transaction.collection)
                 raise Failure(503, "there is no room for more images; the operator has been told") from error
             raise
 
@@ -116,6 +116,11 @@ class _Transaction:
         self._request = request
         self._base = base
         self._under_way: tuple[Reception, Taking, Parts] | None = None
+
+    @property
+    def collection(self) -> str | None:
+        """Accession of the collection that its objects go to, when that is known."""
+        return None if self._under_way is None else self._under_way[0].dataset
 
     def take(self, piece: bytes, last: bool) -> Response | None:
         """Take a piece of the body; the answer, after the last."""

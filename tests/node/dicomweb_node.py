@@ -138,7 +138,7 @@ class Node:
 
         assembly = Assembly(
             name="member",
-            contracts=[service.contract(self.engine, catalog, policy, clearinghouse, place, NODE, accel)],
+            contracts=[service.contract(catalog, policy, clearinghouse, place, NODE, accel)],
             shapes=[(BASE, service.shape)],
             failures={InvalidToken: lambda error: Failure(401, str(error))},
         )

@@ -78,7 +78,7 @@ def client(archive: Archive) -> Iterator[TestClient]:
     catalog = Catalog(archive.engine, lambda: TODAY)
     assembly = Assembly(
         name="member",
-        contracts=[service.contract(archive.engine, catalog, policy, people, place, NODE)],
+        contracts=[service.contract(catalog, policy, people, place, NODE)],
         routes=service.storing(receptions, policy, people, LARGEST, NODE),
         shapes=[(service.PATH, service.shape)],
         failures={InvalidToken: lambda error: Failure(401, str(error))},
@@ -334,7 +334,7 @@ def test_a_node_that_takes_no_images_says_so(archive: Archive, tmp_path: Path) -
     people: Any = People()
     policy = Policy(NODE, lambda _: ())
     catalog = Catalog(archive.engine, lambda: TODAY)
-    contract = service.contract(archive.engine, catalog, policy, people, lambda file: file, NODE)
+    contract = service.contract(catalog, policy, people, lambda file: file, NODE)
     assembly = Assembly(name="member", contracts=[contract], shapes=[(service.PATH, service.shape)])
     with TestClient(create_application(assembly)) as closed:
         answer = post(closed, body(image(tmp_path / "a.dcm").read_bytes()))
