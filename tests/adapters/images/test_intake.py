@@ -70,10 +70,11 @@ def test_those_who_wait_are_written_down_together_and_once(
             nowhere.receive([lost])
 
     with ThreadPoolExecutor(SENDERS + 1) as pool:
-        bad = pool.submit(send_nowhere)
-        sent = [pool.submit(send, number) for number in range(1, SENDERS + 1)]
-        with into.intake._turn:  # the disk is busy
+        with into.intake._turn:  # the disk is busy, before the first of them comes
+            bad = pool.submit(send_nowhere)
+            sent = [pool.submit(send, number) for number in range(1, SENDERS + 1)]
             while len(into.intake._waiting) < SENDERS + 1:
+                assert not any(one.done() for one in (bad, *sent))
                 time.sleep(0.01)
         bad.result()
         jobs = {one.result()[0].job for one in sent}
