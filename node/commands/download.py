@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +24,7 @@ from node.commands.manifest import BadManifest, Wanted, read
 from node.commands.process import fail
 
 INTERRUPTED = 130
+GRACE = 1.0  # seconds that files under way have to end when the person stops the command
 OFFLINE = "offline_access"
 
 download = typer.Typer()
@@ -91,16 +94,23 @@ def _passports(given: Client, *, passport_env: str, login: bool, user: str, pass
 def _all(fetcher: Fetcher, wanted: Sequence[Wanted], jobs: int, *, as_json: bool) -> int:
     """Fetch everything, telling of each file as it ends; answers how many failed."""
     failed = 0
-    with _shown(wanted) as shown, ThreadPoolExecutor(jobs) as pool:
+    pool = ThreadPoolExecutor(jobs)
+    with _shown(wanted) as shown:
         under_way = {pool.submit(shown.follow, fetcher, one): one for one in wanted}
         try:
             for done in as_completed(under_way):
                 failed += not _told(under_way[done], done, as_json=as_json)
         except KeyboardInterrupt:
             fetcher.stop.set()
-            pool.shutdown(cancel_futures=True)
-            fail("stopped; run the command again to go on", INTERRUPTED)
-    return failed
+            pool.shutdown(wait=False, cancel_futures=True)
+            late = wait(under_way, GRACE).not_done
+        else:
+            return failed
+    typer.echo("gsanode: stopped; run the command again to go on", err=True)
+    if late:  # a node that sends nothing is not waited for: what is on the disk is as good as after a kill
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)
+    raise typer.Exit(INTERRUPTED)
 
 
 def _told(wanted: Wanted, done: Future[tuple[Path, Outcome]], *, as_json: bool) -> bool:

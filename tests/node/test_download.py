@@ -159,7 +159,7 @@ def test_one_that_fails_stops_no_other(site: Site, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{BIG}.txt"], "nothing of the others is left"
 
 
-def test_an_interrupt_keeps_what_was_fetched(site: Site) -> None:
+def test_an_interrupt_keeps_what_was_fetched_and_waits_for_no_silent_node(site: Site) -> None:
     out = site.folder / "out"
     site.relay.most = SIZE // 2
     site.relay.go_on.clear()
@@ -168,11 +168,16 @@ def test_an_interrupt_keeps_what_was_fetched(site: Site) -> None:
     part = out / "HRA000001" / f"{BIG}.txt.part"
     until(lambda: part.exists() and part.stat().st_size >= 1 << 20)
     process.send_signal(signal.SIGINT)
-    site.relay.go_on.set()
     _, said = process.communicate(timeout=SECONDS)
+    assert not site.relay.go_on.is_set(), "the node says nothing all the while"
     assert process.returncode == 130
     assert "run the command again to go on" in said
-    assert part.exists()
+    assert (1 << 20) <= part.stat().st_size < SIZE
+    site.relay.most = None
+    site.relay.go_on.set()
+    done = site.run("--manifest", str(site.manifest()), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert part.with_suffix("").read_bytes() == (site.archive / f"{BIG}.txt").read_bytes()
 
 
 def test_two_at_once_do_not_write_into_each_other(site: Site, tmp_path: Path) -> None:
