@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from adapters.catalog.catalog import Catalog
 from adapters.catalog.engine import writing
@@ -59,6 +60,12 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 @pytest.fixture
 def client(archive: Archive) -> Iterator[TestClient]:
+    with TestClient(application(archive)) as made:
+        yield made
+
+
+def application(archive: Archive, largest: int = LARGEST) -> ASGIApp:
+    """A member whose submitter ada stores into the archive objects of at most ``largest`` bytes."""
     appointments = Appointments(archive.engine)
     appointments.appoint(COLLECTION, "ada", "submitter")
     appointments.appoint(COLLECTION, "bob", "reviewer")
@@ -79,12 +86,11 @@ def client(archive: Archive) -> Iterator[TestClient]:
     assembly = Assembly(
         name="member",
         contracts=[service.contract(catalog, policy, people, place, NODE)],
-        routes=service.storing(receptions, policy, people, LARGEST, NODE),
+        routes=service.storing(receptions, policy, people, largest, NODE),
         shapes=[(service.PATH, service.shape)],
         failures={InvalidToken: lambda error: Failure(401, str(error))},
     )
-    with TestClient(create_application(assembly)) as made:
-        yield made
+    return create_application(assembly)
 
 
 def body(*parts: bytes, boundary: str = "b0", kind: str = "application/dicom") -> bytes:
