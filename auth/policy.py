@@ -48,6 +48,9 @@ class Decision:
     authenticate: bool = False
 
 
+OPEN = Decision(True, "open")
+
+
 @dataclass(frozen=True, slots=True)
 class PublicGranularity:
     """What those may learn of a set who may not fetch it: of its people, and of their genotypes.
@@ -106,7 +109,7 @@ class Policy:
     def fetch(self, caller: Caller, rule: DatasetRule, now: int) -> Decision:
         """May ``caller`` have the bytes and records of the data set at ``now`` (epoch seconds)?"""
         if rule.tier == "open":
-            return Decision(True, "open")
+            return OPEN
         if caller.subject is None:
             return Decision(False, "sign_in_required", authenticate=True)
         if caller.expires is None or caller.expires <= now:

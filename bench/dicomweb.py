@@ -7,7 +7,7 @@ import random
 import shutil
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -263,16 +263,12 @@ def _times(url: str, paths: Sequence[str]) -> list[float]:
 
 
 def _retrieve(seed: int) -> str:
-    root = f"{WEB}/studies/1.2.826.0.1.3680043.9.{seed}."
-    return f"""math.randomseed(7)
-wrk.headers["Accept"] = '{wado.STORED}'
-request = function()
-  local study = math.random(1, {STUDIES})
-  local series = "{root}" .. study .. "/series/1.2.826.0.1.3680043.9.{seed}." .. study .. ".1"
-  local uid = "1.2.826.0.1.3680043.9.{seed}." .. study .. ".1." .. math.random(1, {SLICES})
-  return wrk.format("GET", series .. "/instances/" .. uid)
-end
-"""
+    roots = [_root(seed, study) for study in range(STUDIES)]
+    return _in_any_order(
+        f"{WEB}/studies/{root}/series/{root}.1/instances/{root}.1.{number + 1}"
+        for root in roots
+        for number in range(SLICES)
+    )
 
 
 def _bytes() -> str:
@@ -283,16 +279,22 @@ def _bytes() -> str:
     engine.dispose()
     signer = Signer(bytes.fromhex(KEY))
     paths = [f"/data/{signer.sign(Capability(id, 'GET', int(time.time()) + 3600))}/x.dcm" for id in ids]
-    listed = ", ".join(f'"{path}"' for path in paths)
-    return f"""local paths = {{{listed}}}
-request = function() return wrk.format("GET", paths[math.random(1, #paths)]) end
-"""
+    return _in_any_order(paths)
 
 
 def _files() -> str:
     """The same files by their names."""
+    return _in_any_order(f"/{study:03d}-{number}.dcm" for study in range(STUDIES) for number in range(SLICES))
+
+
+def _in_any_order(paths: Iterable[str]) -> str:
+    """Lua that asks for paths, drawn one after the other; requests are made before, so that asking takes no time."""
+    listed = ", ".join(f'"{path}"' for path in paths)
     return f"""math.randomseed(7)
-request = function()
-  return wrk.format("GET", string.format("/%03d-%d.dcm", math.random(0, {STUDIES - 1}), math.random(0, {SLICES - 1})))
+wrk.headers["Accept"] = '{wado.STORED}'
+local requests = {{}}
+init = function()
+  for number, path in ipairs({{{listed}}}) do requests[number] = wrk.format("GET", path) end
 end
+request = function() return requests[math.random(1, #requests)] end
 """

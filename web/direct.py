@@ -35,7 +35,7 @@ INTEGER = re.compile(r"0|[1-9][0-9]{0,17}")
 LONG = ".+"  # a parameter that may have slashes
 ANY = -1
 JSON = "application/json"
-BODIES = (b"content-length", b"transfer-encoding")
+BODIES = frozenset({b"content-length", b"transfer-encoding"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +108,13 @@ class _Paths:
     def find(self, path: str) -> tuple[Operation | None, dict[str, str]]:
         if path in self._exact:
             return self._exact[path], {}
-        below = next((patterns for base, patterns in self._patterns.items() if path.startswith(base)), {})
-        for pattern, operation in below.get(path.count("/"), below.get(ANY, ())):
-            match = pattern.fullmatch(path)
-            if match is not None:
-                return operation, match.groupdict()
+        for base, below in self._patterns.items():
+            if path.startswith(base):
+                for pattern, operation in below.get(path.count("/"), below.get(ANY, ())):
+                    match = pattern.fullmatch(path)
+                    if match is not None:
+                        return operation, match.groupdict()
+                break
         return None, {}
 
 
@@ -127,7 +129,7 @@ def _by_length(paths: list[Path]) -> dict[int, list[tuple[re.Pattern[str], Opera
 
 
 def _direct(operation: Operation | None, named: dict[str, str], scope: Scope) -> ASGIApp | None:
-    if operation is None or any(name in BODIES for name, _ in scope["headers"]):
+    if operation is None or not BODIES.isdisjoint(dict(scope["headers"])):
         return None
     arguments = _arguments(operation, parameters_of(scope))
     return None if arguments is None else partial(_answer, operation, {**named, **arguments})

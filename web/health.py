@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 import anyio.to_thread
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.utils import floatToGoString
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Check = Callable[[], None]
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # seconds
 
 
 class Health:
@@ -48,20 +55,28 @@ def _outcome(check: Check) -> str:
     return "ok"
 
 
+@dataclass(slots=True)
+class _Times:
+    """Requests that took no longer than each of :data:`BOUNDS`, but longer than the one before; seconds of all."""
+
+    within: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    seconds: float = 0.0
+
+
 class Metrics:
-    """Counts and times requests by area (the first path segments that carry no identifier), method and status."""
+    """Counts and times requests by area (the first path segments that carry no identifier), method and status.
+
+    Only the event loop counts, so that nothing needs a lock; the registry asks for the sums when somebody reads them.
+    """
 
     def __init__(self, areas: tuple[str, ...]) -> None:
         longest_first = sorted(areas, key=len, reverse=True)
         self._area = re.compile(f"({'|'.join(map(re.escape, longest_first))})(?:/|\\Z)")
+        self._answered: Counter[tuple[str, str, int]] = Counter()
+        self._taken: dict[str, _Times] = {}
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        labels = ("area", "method", "status")
-        self._requests = Counter("gsanode_requests", "Requests answered.", labels, registry=self.registry)
-        self._seconds = Histogram("gsanode_request_seconds", "Time to answer.", ("area",), registry=self.registry)
-        # Finding the child of some labels takes longer than counting.
-        self._counted = lru_cache(1000)(lambda area, method, status: self._requests.labels(area, method, str(status)))
-        self._timed = lru_cache(1000)(lambda area: self._seconds.labels(area))
+        self.registry.register(self)
 
     def area(self, path: str) -> str:
         """The area of ``path``: a known prefix, or ``other``. Never an identifier."""
@@ -69,9 +84,25 @@ class Metrics:
         return known[1] if known else "other"
 
     def observe(self, area: str, method: str, status: int, seconds: float) -> None:
-        """Record one answered request."""
-        self._counted(area, method, status).inc()
-        self._timed(area).observe(seconds)
+        """Record one answered request; to be called from the thread of the event loop."""
+        self._answered[area, method, status] += 1
+        times = self._taken.get(area)
+        if times is None:
+            times = self._taken[area] = _Times()
+        times.seconds += seconds
+        times.within[bisect_left(BOUNDS, seconds)] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """What was recorded, as ``prometheus_client`` asks for it."""
+        requests = CounterMetricFamily("gsanode_requests", "Requests answered.", labels=("area", "method", "status"))
+        for (area, method, status), number in self._answered.items():
+            requests.add_metric((area, method, str(status)), number)
+        seconds = HistogramMetricFamily("gsanode_request_seconds", "Time to answer.", labels=("area",))
+        for area, times in self._taken.items():
+            bounds = map(floatToGoString, (*BOUNDS, math.inf))
+            buckets = list(zip(bounds, accumulate(times.within), strict=True))
+            seconds.add_metric((area,), buckets, times.seconds)
+        yield from (requests, seconds)
 
     def route(self) -> Route:
         """Route of ``/metrics`` in the Prometheus text format."""

@@ -206,26 +206,29 @@ class OpenFile:
     """
 
     def __init__(self, status: os.stat_result, opening: Callable[[], int]) -> None:
-        self.stat = _stat(status)
-        self._seen = _content(status)
+        self.size = status.st_size
+        self._status = status
         self._opening = opening
         self._file: int | None = None
+
+    @property
+    def stat(self) -> Stat:
+        """See :class:`~adapters.store.protocol.Opened`."""
+        return _stat(self._status)
 
     def read(self, offset: int, length: int) -> bytes:
         """See :class:`~adapters.store.protocol.Opened`."""
         checked_range(offset, length)
         return _full_read(self._descriptor(), offset, length)
 
-    def read_at_once(self, offset: int, length: int) -> bytes:
+    def read_at_once(self, offset: int, into: memoryview) -> None:
         """See :class:`~adapters.store.protocol.Opened`; the system says whether it has the bytes in memory."""
-        buffer = bytearray(length)
         try:
-            count = os.preadv(self._descriptor(), [buffer], offset, os.RWF_NOWAIT)
+            count = os.preadv(self._descriptor(), [into], offset, os.RWF_NOWAIT)
         except OSError as error:
             raise WouldWait from error
-        if count < length:
+        if count < len(into):
             raise WouldWait
-        return bytes(buffer)
 
     def close(self) -> None:
         """See :class:`~adapters.store.protocol.Opened`."""
@@ -236,7 +239,7 @@ class OpenFile:
     def _descriptor(self) -> int:
         if self._file is None:
             file = self._opening()
-            if _content(os.fstat(file)) != self._seen:
+            if _content(os.fstat(file)) != _content(self._status):
                 os.close(file)
                 raise ChangedObject("the file was replaced before it was read")
             self._file = file

@@ -57,9 +57,13 @@ class Stat:
 
 
 class Opened(Protocol):
-    """One object as it was when it was opened; to be closed."""
+    """One object as it was when it was opened; to be closed. ``size`` in bytes."""
 
-    stat: Stat
+    size: int
+
+    @property
+    def stat(self) -> Stat:
+        """What is known of it."""
 
     def read(self, offset: int, length: int) -> bytes:
         """``length`` bytes from ``offset``; fewer where the object ends, none at or after its end.
@@ -67,8 +71,8 @@ class Opened(Protocol):
         :raises ChangedObject: if the object was replaced since and its former content is gone.
         """
 
-    def read_at_once(self, offset: int, length: int) -> bytes:
-        """``length`` bytes from ``offset``, all within the object, if they can be had without waiting.
+    def read_at_once(self, offset: int, into: memoryview) -> None:
+        """Fill ``into`` with the bytes from ``offset`` on, all within the object, if they can be had without waiting.
 
         :raises WouldWait: if not, or if the store cannot tell.
         """

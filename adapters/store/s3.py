@@ -158,15 +158,16 @@ class OpenObject:
 
     def __init__(self, stat: Stat, range: Callable[[int, int], bytes]) -> None:
         self.stat = stat
+        self.size = stat.size
         self._range = range
 
     def read(self, offset: int, length: int) -> bytes:
         """See :class:`~adapters.store.protocol.Opened`."""
         checked_range(offset, length)
-        end = min(offset + length, self.stat.size)
+        end = min(offset + length, self.size)
         return self._range(offset, end) if offset < end else b""
 
-    def read_at_once(self, offset: int, length: int) -> bytes:  # noqa: ARG002 - of its protocol
+    def read_at_once(self, offset: int, into: memoryview) -> None:  # noqa: ARG002 - of its protocol
         """See :class:`~adapters.store.protocol.Opened`; what comes over a network is waited for."""
         raise WouldWait
 

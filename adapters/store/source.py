@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import os
 from typing import TYPE_CHECKING
@@ -25,8 +26,17 @@ class ByteSource:
         """:raises NoSuchObject: if the store does not hold ``key``."""
         self.key = key
         self._opened = store.open(key)
-        stat = self._opened.stat
-        self.size, self.etag, self.modified = stat.size, stat.etag, stat.modified
+        self.size = self._opened.size
+
+    @property
+    def etag(self) -> str:
+        """See :class:`~adapters.store.protocol.Stat`."""
+        return self._opened.stat.etag
+
+    @property
+    def modified(self) -> dt.datetime:
+        """See :class:`~adapters.store.protocol.Stat`."""
+        return self._opened.stat.modified
 
     def __enter__(self) -> ByteSource:
         return self
@@ -48,13 +58,18 @@ class ByteSource:
             raise ChangedObject(f"{self.key!r} is shorter than the {self.size} bytes it had")
         return piece
 
-    def at_once(self, offset: int, length: int) -> bytes:
-        """The same bytes without waiting for them.
+    def at_once(self, offset: int, length: int, before: bytes = b"", after: bytes = b"") -> bytearray:
+        """The same bytes without waiting for them, between ``before`` and ``after``: copied once, not joined to them.
 
         :raises WouldWait: if they cannot be had at once.
         :raises ChangedObject: if the object was replaced since the view was made.
         """
-        return self._opened.read_at_once(offset, max(0, min(length, self.size - offset)))
+        start, length = len(before), max(0, min(length, self.size - offset))
+        whole = bytearray(start + length + len(after))
+        whole[:start] = before
+        whole[start + length :] = after
+        self._opened.read_at_once(offset, memoryview(whole)[start : start + length])
+        return whole
 
     def open(self) -> io.BufferedReader:
         """The object as a seekable binary file; small reads are gathered."""
@@ -80,7 +95,7 @@ class Resident(ByteSource):
         self._left -= wanted
         if self._left < 0:
             raise WouldWait
-        return self.at_once(offset, wanted)
+        return bytes(self.at_once(offset, wanted))
 
 
 class _Raw(io.RawIOBase):

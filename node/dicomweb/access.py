@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 
 import anyio.to_thread
 
 from adapters.catalog.catalog import Catalog, DatasetRecord
 from adapters.catalog.held import Held, Holding
 from auth.caller import Caller
-from auth.policy import Policy
+from auth.policy import DatasetRule, Policy
 from node.drs.places import refusal, rule
 from web.errors import Failure
+
+Ruled = tuple[DatasetRecord, DatasetRule]
 
 
 class Access:
@@ -35,17 +37,25 @@ class Access:
         uid = instance or series or study
         if not found:
             raise Failure(404, f"there is no image of {uid[:64]!r}")
-        datasets = {one.file.dataset.accession: one.file.dataset for one in found}.values()
-        if all(self._policy.settled(rule(dataset)) for dataset in datasets):
-            self._decide(caller, uid, datasets)
+        ruled: dict[str, Ruled] = {}
+        settled = True
+        for one in found:
+            dataset = one.file.dataset
+            if dataset.accession not in ruled:
+                its = rule(dataset)
+                ruled[dataset.accession] = (dataset, its)
+                settled &= self._policy.settled(its)
+        if settled:
+            self._decide(caller, uid, ruled.values())
         else:
-            await anyio.to_thread.run_sync(self._decide, caller, uid, datasets)
+            await anyio.to_thread.run_sync(self._decide, caller, uid, ruled.values())
         return found
 
-    def _decide(self, caller: Caller, uid: str, datasets: Collection[DatasetRecord]) -> None:
+    def _decide(self, caller: Caller, uid: str, ruled: Iterable[Ruled]) -> None:
         """Asks whether grants stand: to be called from a thread, unless there are none."""
-        for dataset in datasets:
-            decision = self._policy.fetch(caller, rule(dataset), int(time.time()))
+        now = int(time.time())
+        for dataset, its in ruled:
+            decision = self._policy.fetch(caller, its, now)
             if not decision.allowed:
                 raise refusal(decision, uid, dataset, self._public_url)
 

@@ -23,10 +23,13 @@ class Content(Protocol):
     def size(self) -> int | None:
         """How many, where it is known before."""
 
-    def at_once(self) -> bytes | None:
-        """All bytes, if they are not many and can be had without waiting; raises as :meth:`pieces`."""
+    def at_once(self, before: bytes = b"", after: bytes = b"") -> memoryview | None:
+        """All bytes between ``before`` and ``after``, if they are not many and can be had without waiting.
 
-    def pieces(self) -> AsyncGenerator[bytes, None]:
+        Raises as :meth:`pieces`.
+        """
+
+    def pieces(self) -> AsyncGenerator[bytes | memoryview, None]:
         """The bytes, a piece at a time."""
 
 
@@ -42,23 +45,25 @@ class Stored:
         self._start = start
         self.size = held.file.size - start if size is None else size
 
-    def at_once(self) -> bytes | None:
+    def at_once(self, before: bytes = b"", after: bytes = b"") -> memoryview | None:
         """See :class:`Content`."""
-        if self.size > AT_ONCE or not self._objects.prompt(self._held):
+        source = self._objects.at_hand(self._held) if self.size <= AT_ONCE else None
+        if source is None:
             return None
-        with self._objects.opened(self._held) as source:
+        with source:
             try:
-                return source.at_once(self._start, self.size)
+                return memoryview(source.at_once(self._start, self.size, before, after))
             except WouldWait:
                 return None
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
+    async def pieces(self) -> AsyncGenerator[bytes | memoryview, None]:
         """See :class:`Content`.
 
         :raises Failure: before the first piece, as :meth:`Objects.opened`.
         """
-        if self._objects.prompt(self._held):
-            with self._objects.opened(self._held) as source:
+        at_hand = self._objects.at_hand(self._held)
+        if at_hand is not None:
+            with at_hand as source:
                 for start in range(self._start, self._start + self.size, AT_ONCE):
                     yield await _read(source, start, min(AT_ONCE, self._start + self.size - start))
         elif self.size <= AT_ONCE:
@@ -73,9 +78,9 @@ class Stored:
             return source.read(self._start, self.size)
 
 
-async def _read(source: ByteSource, start: int, length: int) -> bytes:
+async def _read(source: ByteSource, start: int, length: int) -> bytes | memoryview:
     try:
-        return source.at_once(start, length)
+        return memoryview(source.at_once(start, length))
     except WouldWait:
         return await anyio.to_thread.run_sync(source.read, start, length)
 
@@ -88,9 +93,9 @@ class Made:
     def __init__(self, make: Callable[[], bytes]) -> None:
         self._make = make
 
-    def at_once(self) -> None:
+    def at_once(self, before: bytes = b"", after: bytes = b"") -> None:
         """See :class:`Content`."""
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
+    async def pieces(self) -> AsyncGenerator[bytes | memoryview, None]:
         """See :class:`Content`."""
         yield await anyio.to_thread.run_sync(self._make)

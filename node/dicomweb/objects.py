@@ -53,9 +53,12 @@ class Objects:
         """The URL of an object, or of something below it."""
         return f"{self.base}/{held.path}{below}"
 
-    def prompt(self, held: Held) -> bool:
-        """Whether :meth:`opened` waits for no network, so that it may be called in the thread of the event loop."""
-        return held.file.available and self._place(held.file)[0].prompt
+    def at_hand(self, held: Held) -> ByteSource | None:
+        """The bytes of an object for the thread of the event loop, None if it might wait; raises as :meth:`opened`."""
+        if not held.file.available:
+            return None
+        store, key = self._place(held.file)
+        return _looked_at(held, store, key) if store.prompt else None
 
     def opened(self, held: Held) -> ByteSource:
         """The bytes of an object, looked at now.
@@ -65,18 +68,7 @@ class Objects:
         file = held.file
         if not file.available:
             raise Failure(503, f"{file.instance} comes from tape: ask again later", headers={"Retry-After": "3600"})
-        try:
-            source = ByteSource(*self._place(file))
-        except NoSuchObject as error:
-            log.error("archived_file_missing", file=file.id)
-            message = f"the archive has lost the bytes of {file.instance}; the operator has been told"
-            raise Failure(500, message) from error
-        if source.size != file.size:
-            source.close()
-            log.error("archived_file_changed", file=file.id, size=source.size, registered=file.size)
-            message = f"the bytes of {file.instance} are not those registered; the operator has been told"
-            raise Failure(500, message)
-        return source
+        return _looked_at(held, *self._place(file))
 
     async def handed_over(self, held: Held, media_type: str) -> Response | None:
         """The answer that makes nginx send an object as it is stored; None where that cannot be. Raises as opened."""
@@ -169,9 +161,10 @@ class Objects:
 
     def _known(self, cache: Cache[T], held: Held) -> T | None:
         """What is kept of an object as it is now; None if a network would have to be waited for."""
-        if not self.prompt(held):
+        source = self.at_hand(held)
+        if source is None:
             return None
-        with self.opened(held) as source:
+        with source:
             return cache.known(_content(held, source))
 
     def _read(self, cache: Cache[T], held: Held, make: Callable[[ByteSource], T]) -> T:
@@ -190,6 +183,22 @@ class Objects:
         except (Unreadable, ChangedObject) as error:
             log.error("image_damaged", file=held.file.id, reason=str(error))
             raise Failure(500, f"{held.file.instance} is damaged; the operator has been told") from error
+
+
+def _looked_at(held: Held, store: ArchiveStore, key: str) -> ByteSource:
+    file = held.file
+    try:
+        source = ByteSource(store, key)
+    except NoSuchObject as error:
+        log.error("archived_file_missing", file=file.id)
+        message = f"the archive has lost the bytes of {file.instance}; the operator has been told"
+        raise Failure(500, message) from error
+    if source.size != file.size:
+        source.close()
+        log.error("archived_file_changed", file=file.id, size=source.size, registered=file.size)
+        message = f"the bytes of {file.instance} are not those registered; the operator has been told"
+        raise Failure(500, message)
+    return source
 
 
 def _content(held: Held, source: ByteSource) -> tuple[str, str, str]:

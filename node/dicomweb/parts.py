@@ -20,10 +20,12 @@ from node.delivery import CACHE, STALL_SECONDS
 from node.dicomweb.content import Content
 
 log = structlog.get_logger(__name__)
-JOINED = 1 << 18  # bytes of one part that are copied: less work than sending several pieces
+JOINED = 1 << 18  # bytes of one part that are sent together with what stands around them
+Piece = bytes | memoryview
+ALWAYS = ((b"cache-control", CACHE.encode()), (b"vary", b"Accept"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Part:
     """One part."""
 
@@ -32,13 +34,23 @@ class Part:
     content: Content
 
 
+class Whole(Response):
+    """Sent in one piece. Its headers are ready as they are sent: to make them out of text takes as long as the rest."""
+
+    def __init__(self, content: memoryview, media_type: bytes) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = content
+        self.raw_headers = [*ALWAYS, (b"content-type", media_type), (b"content-length", b"%d" % len(content))]
+
+
 class Streamed(Response):
     """Sent piece by piece to a client that takes them; one that stops is let go, one that goes ends the making.
 
     :param first: piece, made before the answer begins, so that a failure can still be told.
     """
 
-    def __init__(self, first: bytes, others: AsyncGenerator[bytes, None], headers: dict[str, str]) -> None:
+    def __init__(self, first: Piece, others: AsyncGenerator[Piece, None], headers: dict[str, str]) -> None:
         super().__init__(headers=headers)
         if "Content-Length" not in headers:
             del self.headers["Content-Length"]  # that of an empty body
@@ -63,7 +75,7 @@ class Streamed(Response):
             gone.cancel()
 
 
-async def _patiently(send: Send, piece: bytes, patience: asyncio.Timeout) -> None:
+async def _patiently(send: Send, piece: Piece, patience: asyncio.Timeout) -> None:
     patience.reschedule(asyncio.get_running_loop().time() + STALL_SECONDS)
     await send({"type": "http.response.body", "body": piece, "more_body": True})
     patience.reschedule(None)
@@ -74,7 +86,7 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def begun(pieces: AsyncGenerator[bytes, None], headers: dict[str, str]) -> Response:
+async def begun(pieces: AsyncGenerator[Piece, None], headers: dict[str, str]) -> Response:
     """The answer that has these pieces, of which there is one at least; raises what making the first raises."""
     first = await anext(pieces, b"")
     return Streamed(first, pieces, {"Cache-Control": CACHE, **headers})
@@ -83,11 +95,12 @@ async def begun(pieces: AsyncGenerator[bytes, None], headers: dict[str, str]) ->
 async def related(parts: Sequence[Part], media_type: str) -> Response:
     """``multipart/related`` of parts of ``media_type``; raises what the first of them raises."""
     boundary = secrets.token_hex(16)
-    headers = {"Content-Type": f'multipart/related; type="{media_type}"; boundary={boundary}', "Vary": "Accept"}
+    kind = f'multipart/related; type="{media_type}"; boundary={boundary}'
     heads = [_head(part, boundary) for part in parts]
     end = f"\r\n--{boundary}--\r\n".encode()
-    if len(parts) == 1 and (content := _few(parts[0])) is not None:
-        return _whole(b"".join((heads[0], content, end)), headers)
+    if len(parts) == 1 and (content := _few(parts[0], heads[0], end)) is not None:
+        return Whole(content, kind.encode())
+    headers = {"Content-Type": kind, "Vary": "Accept"}
     sizes = [part.content.size for part in parts]
     known = [size for size in sizes if size is not None]
     if len(known) == len(sizes):
@@ -97,23 +110,19 @@ async def related(parts: Sequence[Part], media_type: str) -> Response:
 
 async def alone(part: Part) -> Response:
     """One part as the whole answer; raises what it raises."""
-    headers = {"Content-Type": part.media_type, "Vary": "Accept"}
     if (content := _few(part)) is not None:
-        return _whole(content, headers)
+        return Whole(content, part.media_type.encode())
+    headers = {"Content-Type": part.media_type, "Vary": "Accept"}
     if part.content.size is not None:
         headers["Content-Length"] = str(part.content.size)
     return await begun(part.content.pieces(), headers)
 
 
-def _few(part: Part) -> bytes | None:
-    return part.content.at_once() if (part.content.size or JOINED) < JOINED else None
+def _few(part: Part, before: bytes = b"", after: bytes = b"") -> memoryview | None:
+    return part.content.at_once(before, after) if (part.content.size or JOINED) < JOINED else None
 
 
-def _whole(content: bytes, headers: dict[str, str]) -> Response:
-    return Response(content, headers={"Cache-Control": CACHE, **headers})
-
-
-async def _stream(parts: Sequence[Part], heads: Sequence[bytes], end: bytes) -> AsyncGenerator[bytes, None]:
+async def _stream(parts: Sequence[Part], heads: Sequence[bytes], end: bytes) -> AsyncGenerator[Piece, None]:
     between = b""
     for part, head in zip(parts, heads, strict=True):
         content = part.content.at_once()

@@ -46,7 +46,7 @@ class Cors:
         path = scope.get("path", "")
         if not (path.startswith(self._below) or path in self._prefixes):
             await self._app(scope, receive, send)
-        elif any(name == b"origin" for name, _ in scope["headers"]):
+        elif b"origin" in dict(scope["headers"]):
             await self._open(scope, receive, send)
         else:
             await self._app(scope, receive, partial(_varying, send))

@@ -134,7 +134,7 @@ async def test_answers_are_the_same_wherever_they_are_read(still: Node, monkeypa
     """At once; in threads, as across a network; of a disk that must turn first; and in small pieces each way."""
     expected = await answers(still)
 
-    def waits(*_given: Any) -> bytes:
+    def waits(*_given: Any) -> None:
         raise WouldWait
 
     for at_once in (1 << 20, 1000):
