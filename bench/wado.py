@@ -44,7 +44,7 @@ def beside_peer(rates: Mapping[str, float]) -> list[Figure]:
     orthanc = f"Orthanc {peer:.0f}/s"
     named = ("dicomweb.wado.orthanc", both, ">= 5"), ("dicomweb.wado.orthanc.one_process", one, ">= 1")
     shown = [
-        *(Figure(name, round(of, 1), "instances/s", target, orthanc, round(of / peer, 2)) for name, of, target in named),
+        *(Figure(name, round(r, 1), "instances/s", target, orthanc, round(r / peer, 2)) for name, r, target in named),
         Figure(
             "dicomweb.wado.drs", round(one, 1), "instances/s", ">= 0.7",
             f"/data {rates['drs']:.0f}/s", round(one / rates["drs"], 2),
