@@ -56,7 +56,7 @@ def _small(seed: int) -> None:
     archive = FOLDER / "archive"
     archive.mkdir(parents=True)
     write_slices(archive, seed)
-    _write_large(archive / "large", seed)
+    write_large(archive / "large", seed)
     engine = connect(database(FOLDER))
     upgrade(engine, "member")
     stores = open_stores({"archive": {"kind": "local", "root": str(archive)}})
@@ -78,8 +78,8 @@ def write_slices(archive: Path, seed: int) -> None:
             _write(data, f"{root}.1.{number + 1}", number + 1, archive / f"{study:03d}-{number}.dcm")
 
 
-def _write_large(folder: Path, seed: int) -> None:
-    """A series of slices of the usual size of CT."""
+def write_large(folder: Path, seed: int) -> None:
+    """A series of 32 slices of the usual size of CT, in a new folder."""
     from pydicom.uid import UID
 
     folder.mkdir()
