@@ -11,6 +11,8 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from email.utils import format_datetime
 from urllib.parse import quote
 
 import structlog
@@ -22,10 +24,11 @@ from adapters.catalog.catalog import FileRecord
 from adapters.catalog.single import Single
 from adapters.store.local import LocalStore
 from adapters.store.protocol import ArchiveStore, ChangedObject, NoSuchObject, Stat, StoreUnavailable
+from adapters.store.source import ByteSource
 from auth.caller import Caller
 from auth.policy import Decision
 from auth.signed import Capability, Signer
-from node.delivery import Accel, Delivered, WholeFile, described, made, streamed, whole_digest
+from node.delivery import Accel, Delivered, WholeFile, described, few, made, streamed, whole_digest
 from node.drs.manifests import Manifest
 from web.errors import Failure, Table
 
@@ -137,18 +140,25 @@ class Data:
             log.error("archived_file_changed", file=file.id)
             raise Failure(410, f"{file.id} was replaced after this URL was made; ask for a new one")
         headers = described(file.checksums.get("sha-256"), stat.etag)
-        if capability.first is None and capability.last is None:
-            if isinstance(store, LocalStore) and path is not None:
-                if self._accel is None:
-                    return Delivered(WholeFile(store.root / path, media_type=file.mime_type, headers=headers))
-                if request.method == "GET" and "range" not in request.headers:
-                    headers |= whole_digest(headers)
-                return self._accel.to(store.name, path, headers, file.mime_type)
-            return Delivered(streamed(request, store, key, 0, file.size - 1, headers, file.mime_type))
+        whole = capability.first is None and capability.last is None
+        if whole and isinstance(store, LocalStore) and path is not None and self._accel is not None:
+            if request.method == "GET" and "range" not in request.headers:
+                headers |= whole_digest(headers)
+            return self._accel.to(store.name, path, headers, file.mime_type)
         first = capability.first or 0
         last = file.size - 1 if capability.last is None else min(capability.last, file.size - 1)
-        tag = {"ETag": f'{headers["ETag"][:-1]}.{first}-{last}"'}
-        return Delivered(streamed(request, store, key, first, last, tag, file.mime_type))
+        if whole:
+            headers["Last-Modified"] = format_datetime(stat.modified, usegmt=True)
+        else:
+            headers = {"ETag": f'{headers["ETag"][:-1]}.{first}-{last}"'}
+        if store.prompt:
+            with suppress(NoSuchObject), ByteSource(store, key) as source:
+                at_once = few(request, source, first, last, headers, file.mime_type)
+                if at_once and source.etag == stat.etag:
+                    return at_once
+        if whole and isinstance(store, LocalStore) and path is not None:
+            return Delivered(WholeFile(store.root / path, media_type=file.mime_type, headers=headers))
+        return Delivered(streamed(request, store, key, first, last, headers, file.mime_type))
 
     def _held(self, file: FileRecord) -> tuple[ArchiveStore, str, Stat, str | None]:
         """Store and key of the file, what the store says of it, and its path below the root of a local store.

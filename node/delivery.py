@@ -17,12 +17,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.store.protocol import ArchiveStore
+from adapters.store.protocol import ArchiveStore, WouldWait
+from adapters.store.source import ByteSource
 from web.errors import Failure
 
 log = structlog.get_logger(__name__)
 
 RANGE = re.compile(r"bytes=(?:(\d{1,19})-(\d{1,19})?|-(\d{1,19}))")
+AT_ONCE = 1 << 20  # bytes that are read and sent together
 PIECE = 1 << 18  # bytes read at once: larger pieces cost memory per client, smaller ones thread switches
 STALL_SECONDS = 120  # a client that takes nothing for so long is let go
 CACHE = "private, no-store"
@@ -86,6 +88,16 @@ def _content_digest(headers: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes,
     return ((b"content-digest", value) for name, value in headers if name == b"repr-digest")
 
 
+class AtOnce(Response):
+    """Sent in one piece, its end when that is taken: :class:`Delivered` lets go of a client that takes nothing."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - of its protocol
+        """Answer as ASGI application."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
 class WholeFile(FileResponse):
     """A file of a mounted archive, with one Range or several."""
 
@@ -105,6 +117,32 @@ def streamed(
         return Response(status_code=status, headers=shown, media_type=mime_type)
     content = store.stream(key, first + start, count, PIECE) if count else iter(())
     return StreamingResponse(content, status, shown, media_type=mime_type)
+
+
+def few(
+    request: Request, source: ByteSource, first: int, last: int, headers: Mapping[str, str], mime_type: str
+) -> ASGIApp | None:
+    """The same in one piece, if that is no more than :data:`AT_ONCE` and waits for nothing; None otherwise.
+
+    None too for requests that a whole file answers with more than one range, or by conditions of other kinds.
+    """
+    wanted, condition = request.headers.get("range"), request.headers.get("if-range")
+    if condition not in (None, headers["ETag"]) or (wanted is not None and not RANGE.fullmatch(wanted.strip())):
+        return None
+    status, start, count, shown = _selected(request, last - first + 1, headers)
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=shown, media_type=mime_type)
+    if count > AT_ONCE:
+        return None
+    try:
+        content = memoryview(source.at_once(first + start, count))
+    except WouldWait:
+        return None
+    if count > PIECE:
+        return Delivered(AtOnce(content, status, shown, media_type=mime_type))
+    if status == 200:
+        shown |= whole_digest(shown)
+    return Response(content, status, shown, media_type=mime_type)
 
 
 def made(request: Request, content: bytes, headers: Mapping[str, str], mime_type: str) -> Response:

@@ -11,9 +11,8 @@ from starlette.concurrency import iterate_in_threadpool
 from adapters.catalog.held import Held
 from adapters.store.protocol import WouldWait
 from adapters.store.source import ByteSource
+from node.delivery import AT_ONCE
 from node.dicomweb.objects import Objects
-
-AT_ONCE = 1 << 20  # bytes that are read and sent together
 
 
 class Content(Protocol):

@@ -10,12 +10,16 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import anyio
 import httpx
 import pytest
 from sqlalchemy import Engine, update
+from starlette.types import Message
 
 from adapters.catalog.engine import writing
 from adapters.catalog.models import File
+from adapters.store.local import OpenFile
+from adapters.store.protocol import WouldWait
 from auth.signed import Capability, Signer
 from node import delivery
 from node.delivery import Accel
@@ -118,6 +122,43 @@ async def test_if_range(client: httpx.AsyncClient, part: tuple[int, ...]) -> Non
         assert (answer.status_code, answer.content) == (status, whole[5:10] if status == 206 else whole)
 
 
+@pytest.mark.parametrize("part", [(), (10, 5000), (0, 0)])
+async def test_answers_are_the_same_at_once_and_in_pieces(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, part: tuple[int, ...]
+) -> None:
+    url = path(*part)
+    known = (await client.head(url)).headers
+    changed = [{"If-Range": known[name]} for name in ("etag", "last-modified") if name in known]
+    conditions: list[dict[str, str]] = [{}, *changed, {"If-Range": '"other"'}]
+    asked = [{"Range": wanted, **condition} for wanted in RANGES for condition in conditions]
+    answers = []
+    for at_once, piece in ((len(BYTES), len(BYTES)), (len(BYTES), 1), (7, 1), (-1, 7)):
+        monkeypatch.setattr(delivery, "AT_ONCE", at_once)
+        monkeypatch.setattr(delivery, "PIECE", piece)
+        answers.append([await shown(client, url, method, some) for method in ("GET", "HEAD") for some in [{}, *asked]])
+    assert all(some == answers[0] for some in answers)
+    assert {status for status, _, _ in answers[0]} >= {200, 206}
+
+
+async def shown(
+    client: httpx.AsyncClient, url: str, method: str, headers: dict[str, str]
+) -> tuple[int, dict[str, str], bytes]:
+    answer = await client.request(method, url, headers=headers)
+    return answer.status_code, {name: value for name, value in answer.headers.items() if name != "date"}, answer.content
+
+
+async def test_what_is_not_in_memory_is_read_in_pieces(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waits(*_given: object) -> None:
+        raise WouldWait
+
+    monkeypatch.setattr(OpenFile, "read_at_once", waits)
+    for url, whole in ((path(), BYTES), (path(10, 5000), BYTES[10:5001])):
+        assert (await client.get(url)).content == whole
+        assert (await client.get(url, headers={"Range": "bytes=3-8"})).content == whole[3:9]
+
+
 @pytest.mark.parametrize("wanted", ["bytes=9-5", "items=0-5", "bytes=x-y", "bytes=", "bytes=1-2-3"])
 async def test_what_is_no_range_opens_nothing(client: httpx.AsyncClient, wanted: str) -> None:
     for url in (path(), path(10, 5000)):
@@ -179,6 +220,22 @@ def test_clients_that_stop_reading_tie_nothing_up_and_are_let_go(
         assert received < large  # the connection was closed by the node, not by the end of the file
         for peer in stalled:
             peer.close()
+
+
+async def test_who_does_not_take_a_piece_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "STALL_SECONDS", 0.05)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        if len(sent) == 2:  # as a server whose socket takes no more
+            await anyio.sleep_forever()
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET"}
+    with anyio.fail_after(30):
+        await delivery.Delivered(delivery.AtOnce(memoryview(BYTES)))(scope, anyio.sleep_forever, send)
+    assert [message.get("body", b"") for message in sent] == [b"", BYTES]
+    assert sent[-1]["more_body"]  # not ended, so that the server breaks the connection off
 
 
 def _renamed_over(path: Path) -> None:
