@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 from pydantic import BaseModel
 from sqlalchemy import Engine
@@ -32,7 +34,12 @@ Config = Annotated[Path, typer.Option("--config", help="configuration of the pro
 
 
 def settings(path: Path) -> Settings:
-    """The settings in ``path``; a mistake ends the command with exit code 2."""
+    """The settings in ``path``; a mistake ends the command with exit code 2.
+
+    From here on events are told on standard error, unless the command says otherwise: standard output is its answer's.
+    """
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
         loaded = load(path, KINDS)
     except SettingsError as error:

@@ -65,3 +65,14 @@ def test_a_worker_signs_nothing(tmp_path: Path) -> None:
     config.write_text(yaml.safe_dump({"kind": "worker", **kept}))
     refused = command(config, "list")
     assert (refused.exit_code, "a worker signs nothing" in refused.stderr) == (2, True)
+
+
+def test_events_are_told_beside_the_answer(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    engine = connect(f"sqlite:///{tmp_path}/catalog.db")
+    upgrade(engine, "member")
+    engine.dispose()
+    done = gsanode("keys", "rotate", "--config", str(config))
+    assert "keys_not_sealed" in done.stderr
+    listed = gsanode("keys", "list", "--json", "--config", str(config))
+    assert done.stdout.strip() in {key["kid"] for key in json.loads(listed.stdout)}
