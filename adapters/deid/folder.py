@@ -21,6 +21,7 @@ from adapters.deid.rewrite import Kept
 from adapters.deid.rules import Profile
 from adapters.deid.text import Cleaner
 from adapters.deid.values import Subject
+from adapters.durable import sync
 
 REPORT = "refused.tsv"
 COMMITTED = 256  # files
@@ -192,3 +193,4 @@ def _replaced(path: Path) -> Iterator[TextIO]:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+    sync(path.parent)

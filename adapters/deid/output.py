@@ -12,6 +12,7 @@ from pathlib import Path
 
 from adapters.deid.rewrite import Piece
 from adapters.deid.source import COPIED, Source
+from adapters.durable import make_folder, sync
 
 SMALL = 4096  # bytes that are joined with others before they are written
 TOGETHER = 32  # files that are made durable together
@@ -48,7 +49,7 @@ class Output:
         path = f"{self._root}/{target}"
         folder, _, name = path.rpartition("/")
         if folder not in self._made:
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            make_folder(Path(folder))
             self._made.add(folder)
         if path in self._waiting or path in self._handed:
             self._name_all()
@@ -80,11 +81,7 @@ class Output:
         """Make the files written durable, under their names."""
         self._name_all()
         for folder in self._made:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync(Path(folder))
         self._made.clear()
 
     def _name(self) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from adapters.catalog.engine import writing
-from adapters.images.quarantine import INCOMING, STAGED, STORE, Quarantine, sync
+from adapters.durable import make_folder, sync
+from adapters.images.quarantine import INCOMING, STAGED, STORE, Quarantine
 from adapters.jobs.states import FileState, JobState
 from adapters.jobs.tables import Arrival, Job
 from adapters.registration.write import take_turn
@@ -52,7 +53,7 @@ class Seal:
         except ImportError as error:
             raise NoSeal("crypt4gh is not installed (extra 'sealing')") from error
         target = self.folder / f"{key}.c4gh"
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(target.parent, 0o700)
         part = target.with_suffix(".part")
         try:
             public = get_public_key(self.recipient)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from adapters.durable import make_folder, sync
+
 STORE: Final = "quarantine"
 """What arrivals call this place; no store of a configuration has the name."""
 INCOMING, STAGED = "incoming", "staged"
@@ -90,7 +92,7 @@ class Quarantine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for part in (folder, folder / INCOMING, folder / STAGED):
-            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(part, 0o700)
         self._named: set[Path] = set()
 
     def take(self, dataset: str, content: Iterable[bytes], most: int) -> Taken:
@@ -184,12 +186,3 @@ def _is_whole(path: Path) -> bool:
 def _sync_if_there(path: Path) -> None:
     with suppress(FileNotFoundError):  # it was refused, or its equal has had its last state
         sync(path)
-
-
-def sync(path: Path) -> None:
-    """Make a file, or the names in a folder, durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

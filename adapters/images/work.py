@@ -23,9 +23,10 @@ from adapters.deid.redaction import Box
 from adapters.deid.rules import load
 from adapters.deid.text import Cleaner
 from adapters.deid.values import Subject
+from adapters.durable import make_folder, sync
 from adapters.images.looking import Looking, decoded
 from adapters.images.quality import Checked, check_object, check_series
-from adapters.images.quarantine import Quarantine, sync
+from adapters.images.quarantine import Quarantine
 from adapters.jobs.ledger import Verdict
 from adapters.jobs.states import FileState
 from adapters.jobs.turn import turn
@@ -235,7 +236,7 @@ class Work:
             return
         target = store.path(key)
         if target is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             with suppress(OSError):  # on another file system it is copied
                 staged.replace(target)
                 sync(target.parent)
@@ -291,4 +292,6 @@ def _keep(path: Path, known: Known) -> None:
     part = path.with_suffix(".part")
     part.touch(mode=0o600)
     part.write_text(json.dumps(known.document()))
+    sync(part)
     part.replace(path)
+    sync(path.parent)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from adapters.durable import make_folder, sync
 from adapters.store.mounts import all_local
 from adapters.store.protocol import (
     PIECE,
@@ -121,7 +122,7 @@ class LocalStore:
         target = self.path(key)
         partial = target.with_name(f".{uuid.uuid4().hex}{PARTIAL}")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             with partial.open("xb") as file:
                 file.writelines(pieces(content))
                 file.flush()
@@ -131,7 +132,7 @@ class LocalStore:
             raise StoreUnavailable(f"store {self.name!r} cannot write {key!r}: {error.strerror}") from error
         finally:
             partial.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        sync(target.parent)
         return self.head(key)
 
     def list(self, prefix: str = "") -> Iterator[str]:
@@ -268,11 +269,3 @@ def _full_read(descriptor: int, offset: int, length: int) -> bytes:
 def _order(entry: os.DirEntry[str]) -> bytes:
     """A folder sorts as its keys do: by its name and the slash that follows."""
     return os.fsencode(f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
