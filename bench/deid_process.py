@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
 
@@ -46,8 +48,9 @@ def deidentify(origin: Path, root: Path, name: str, *more: str) -> None:
     together([[*arguments(origin, root, name), *more]])
 
 
-def together(runs: Sequence[Sequence[str]]) -> None:
-    """Run commands side by side to the end of the last, each on a core of its own as long as there are enough."""
+def together(runs: Sequence[Sequence[str]]) -> list[float]:
+    """Run commands side by side, each on a core of its own as long as there are enough; seconds that each took."""
+    began = time.perf_counter()
     before = os.sched_getaffinity(0)
     running = []
     try:
@@ -59,10 +62,15 @@ def together(runs: Sequence[Sequence[str]]) -> None:
             )
     finally:
         os.sched_setaffinity(0, before)
-    for process in running:
+
+    def ended(process: subprocess.Popen[bytes]) -> float:
         _, said = process.communicate()
         if process.returncode:
             raise RuntimeError(said.decode("utf-8", "replace"))
+        return time.perf_counter() - began
+
+    with ThreadPoolExecutor(len(running)) as pool:
+        return list(pool.map(ended, running))
 
 
 def memory_above_idle(origin: Path, root: Path) -> float:
