@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adapters.quiet import unwarned
+
 CODECS = {
     "": "ascii",
     "ISO_IR 6": "ascii",
@@ -67,10 +69,7 @@ class Charset:
             return "\ufffd"
 
     def _encodings(self) -> list[str]:
-        import warnings
-
         from pydicom.charset import convert_encodings
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # terms that are none: the first character set is taken
+        with unwarned:  # terms that are none: the first character set is taken
             return list(convert_encodings(list(self.terms)))

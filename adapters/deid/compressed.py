@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +11,7 @@ from adapters.deid.errors import Reason, Refused
 from adapters.deid.facts import Facts
 from adapters.deid.meta import RLE
 from adapters.deid.redaction import Box, Geometry, geometry
+from adapters.quiet import unwarned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,8 +38,7 @@ def redrawn(path: Path, syntax: str, facts: Facts, boxes: Sequence[Box]) -> byte
     encode = _codec(syntax, facts, shape)
     fill = _fill(shape, syntax)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with unwarned:
             frames = [encode(_blank(frame, fill, boxes)) for frame in iter_pixels(path, raw=True)]
             return bytes(encapsulate(frames)) + DELIMITER
     except UNREADABLE as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -32,6 +31,7 @@ from adapters.deid.rewrite import Kept, private_action
 from adapters.deid.rules import Action, PrivateTag, Profile
 from adapters.deid.values import STRINGS, Subject
 from adapters.deid.walker import PIXEL_DATA
+from adapters.quiet import unwarned
 
 UNREADABLE = (
     InvalidDicomError,
@@ -77,8 +77,7 @@ def deidentify(path: Path, order: Order, subject: Subject, known: Known) -> tupl
     instance = subject.keyed.uid(facts["sop_instance"])
     _set_meta(data, facts["sop_class"], instance)
     buffer = BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with unwarned:
         data.save_as(buffer, enforce_file_format=False)
     target = place(facts, subject)
     digest = order.out.written(target, [buffer.getvalue()], partial(order.claim, instance))
@@ -88,8 +87,7 @@ def deidentify(path: Path, order: Order, subject: Subject, known: Known) -> tupl
 def _load(path: Path, profile: Profile) -> FileDataset:
     if path.stat().st_size > profile.limit("inflated"):
         raise Refused(Reason.TOO_LARGE, "too large to be read as a whole")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with unwarned:
         try:
             data = pydicom.dcmread(path)
             for inside in _all(data):  # sequences are read here, so that mistakes in them show

@@ -92,8 +92,11 @@ def deidentify_folder(run: Run) -> Outcome:
         ledger.close()
 
 
-def _files(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Everything below the folder that is no folder, by its path there; links are not entered."""
+def _files(folder: Path) -> Iterator[tuple[bytes, os.DirEntry[str]]]:
+    """Everything below the folder that is no folder, by its path there; links are not entered.
+
+    Names are bytes: those of many archives are in no encoding that the system knows.
+    """
     waiting = [(str(folder), "")]
     while waiting:
         place, prefix = waiting.pop()
@@ -102,7 +105,7 @@ def _files(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((entry.path, f"{prefix}{entry.name}/"))
                 else:
-                    yield os.fsencode(prefix + entry.name).decode("utf-8", "backslashreplace"), entry
+                    yield os.fsencode(prefix + entry.name), entry
 
 
 def _read_all(run: Run, ledger: Ledger) -> None:
@@ -119,7 +122,7 @@ def _read_all(run: Run, ledger: Ledger) -> None:
     ledger.commit()
 
 
-def _read_one(reader: Reader, ledger: Ledger, path: str, place: str, stamp: Stamp) -> None:
+def _read_one(reader: Reader, ledger: Ledger, path: bytes, place: str, stamp: Stamp) -> None:
     try:
         found = reader.read(place)
     except Refused as refused:
@@ -143,7 +146,7 @@ def _study(run: Run, ledger: Ledger, output: Output, study: str, patients: list[
     writer = Writer(Order(output, partial(_claim, ledger, output), run.look), subject, known)
     for number, (path, stamp) in enumerate(waiting, 1):
         try:
-            written = writer.write(f"{run.folder}/{path}")
+            written = writer.write(f"{run.folder}/{os.fsdecode(path)}")
             ledger.passed(path, written.path, written.instance, written.sha256)
         except Refused as refused:
             ledger.refused(path, stamp, refused.reason.value, refused.detail)
@@ -175,7 +178,7 @@ def _report(run: Run, ledger: Ledger) -> None:
     with _replaced(run.private / REPORT) as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(["path", "reason", "detail"])
-        table.writerows(ledger.refusals())
+        table.writerows((path.decode("utf-8", "backslashreplace"), *why) for path, *why in ledger.refusals())
 
 
 def _list(checksums: Path, output: Output, ledger: Ledger) -> None:

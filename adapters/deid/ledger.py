@@ -13,7 +13,7 @@ from adapters.deid.known import Known
 
 TABLES = """
 create table if not exists file (
-  path text primary key, size integer not null, modified integer not null, study text, patient text,
+  path blob primary key, size integer not null, modified integer not null, study text, patient text,
   reason text, detail text, written text, instance text, sha256 text
 ) without rowid;
 create index if not exists file_study on file (study);
@@ -27,7 +27,7 @@ KINDS = ("names", "phrases", "numbers")
 class Entry(NamedTuple):
     """One file, by its path relative to the folder."""
 
-    path: str
+    path: bytes
     study: str
     patient: str
 
@@ -68,7 +68,7 @@ class Ledger:
         """Make what was told durable."""
         self._db.commit()
 
-    def stamp(self, path: str) -> Stamp | None:
+    def stamp(self, path: bytes) -> Stamp | None:
         """The stamp of a file that was read before."""
         row = self._db.execute("select size, modified from file where path = ?", (path,)).fetchone()
         return Stamp(*row) if row else None
@@ -82,7 +82,7 @@ class Ledger:
         rows = [(entry.study, kind, str(value)) for kind in KINDS for value in getattr(known, kind)]
         self._db.executemany("insert or ignore into value values (?, ?, ?)", rows)
 
-    def refused(self, path: str, stamp: Stamp, reason: str, detail: str) -> None:
+    def refused(self, path: bytes, stamp: Stamp, reason: str, detail: str) -> None:
         """A file is not passed on."""
         self._db.execute(
             "insert into file (path, size, modified, reason, detail) values (?, ?, ?, ?, ?) "
@@ -90,7 +90,7 @@ class Ledger:
             (path, *stamp, reason, detail),
         )
 
-    def passed(self, path: str, written: str, instance: str, sha256: str | None) -> None:
+    def passed(self, path: bytes, written: str, instance: str, sha256: str | None) -> None:
         """A file was passed on as ``written`` (relative to the output)."""
         query = "update file set written = ?, instance = ?, sha256 = ? where path = ?"
         self._db.execute(query, (written, instance, sha256, path))
@@ -109,7 +109,7 @@ class Ledger:
         for study, patients in self._db.execute(query).fetchall():
             yield study, json.loads(patients)
 
-    def waiting(self, study: str) -> list[tuple[str, Stamp]]:
+    def waiting(self, study: str) -> list[tuple[bytes, Stamp]]:
         """Files of a study that are neither passed on nor refused."""
         query = "select path, size, modified from file where study = ? and reason is null and written is null"
         return [(path, Stamp(size, modified)) for path, size, modified in self._db.execute(query, (study,))]
@@ -130,6 +130,6 @@ class Ledger:
         query = "select reason, count(*) from file where reason is not null group by reason"
         return passed, Counter(dict(self._db.execute(query)))
 
-    def refusals(self) -> Iterator[tuple[str, str, str]]:
+    def refusals(self) -> Iterator[tuple[bytes, str, str]]:
         """Path, reason and detail of every file that is not passed on."""
         yield from self._db.execute("select path, reason, detail from file where reason is not null order by path")

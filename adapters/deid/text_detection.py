@@ -5,7 +5,6 @@ Heavy: for commands and workers, never for a serving process.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from adapters.deid.errors import Reason, Refused
 from adapters.deid.facts import Facts
 from adapters.deid.redaction import Box
+from adapters.quiet import unwarned
 
 FAST_SIDE, WHOLE_SIDE, DOUBLED_SIDE = 960, 2048, 1024  # pixels of the longest side
 ENLARGED = 1.5  # at most: below 12 pixels, faint letters are found only when they are larger
@@ -130,8 +130,7 @@ def distinct_frames(path: Path, frames: int) -> Iterator[NDArray[np.uint8]]:
     last: NDArray[Any] | None = None
     for frame in range(frames):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with unwarned:
                 pixels = pixel_array(source, index=frame)
         except UNREADABLE as error:
             detail = f"frame {frame + 1} cannot be decoded, so nobody can look at it ({type(error).__name__})"
@@ -147,8 +146,7 @@ def _inflated(path: Path) -> Any:
     from pydicom.filereader import read_file_meta_info
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with unwarned:
             deflated = read_file_meta_info(path).TransferSyntaxUID.is_deflated
             return dcmread(path) if deflated else path
     except UNREADABLE as error:

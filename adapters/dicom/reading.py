@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import BinaryIO
 from pydicom import FileDataset, config, dcmread
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
+from adapters.quiet import Shared, unwarned
 from adapters.store.source import ByteSource
 
 PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double, and integer pixel data
@@ -52,16 +52,23 @@ class Header:
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
-    """Let pydicom take values as they are: its warnings would repeat them, names of persons among them, in the log."""
+def _unvalidated() -> Iterator[None]:
     before = config.settings.reading_validation_mode
     config.settings.reading_validation_mode = config.IGNORE
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         config.settings.reading_validation_mode = before
+
+
+_as_they_are = Shared(_unvalidated)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Let pydicom take values as they are, and say nothing of them."""
+    with unwarned, _as_they_are:
+        yield
 
 
 def header(source: ByteSource) -> Header:

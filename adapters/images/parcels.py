@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
 from adapters.dicom.reading import UNREADABLE
+from adapters.quiet import unwarned
 
 PIECE: Final = 1 << 20
 DIRECTORY: Final = "DICOMDIR"
@@ -132,8 +132,7 @@ class Directory:
         from pydicom import dcmread
 
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with unwarned:
                 records = dcmread(self._path).get("DirectoryRecordSequence") or []
                 found = [record.get("ReferencedFileID") for record in records]
         except (*UNREADABLE, TypeError, OSError) as error:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -283,8 +281,10 @@ def _tags(source: ByteSource) -> Tags:
     from pydicom import dcmread
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
+    from adapters.dicom.reading import quietly
+
     try:
-        with source.open() as file, _odd_values_pass():
+        with source.open() as file, quietly():
             read = dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
             syntax = _text(read.file_meta.get(SYNTAX))
             return {keyword: _text(read.get(keyword)) for keyword in TAGS} | {SYNTAX: syntax}
@@ -296,21 +296,6 @@ def _text(value: Any) -> str:
     """The first value of a tag."""
     first = value[0] if isinstance(value, list | tuple) and value else value
     return "" if first is None else str(first).replace("\0", "").strip()
-
-
-@contextmanager
-def _odd_values_pass() -> Iterator[None]:
-    """Let pydicom take values as they are: its warnings would repeat them, names of persons among them, in the log."""
-    from pydicom import config
-
-    before = config.settings.reading_validation_mode
-    config.settings.reading_validation_mode = config.IGNORE
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        config.settings.reading_validation_mode = before
 
 
 def _is_complete(tags: Tags, origin: Origin, reading: Reading) -> bool:

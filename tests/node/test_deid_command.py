@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def test_some_refused(place: Path) -> None:
     assert json.loads(result.stdout)["refused"] == {"not-dicom": 1}
     assert "note.txt\tnot-dicom" in (place / "out.private/refused.tsv").read_text(encoding="utf-8")
     assert (place / "out.private").stat().st_mode & 0o077 == 0
+
+
+def test_names_in_another_encoding(place: Path) -> None:
+    """Folders and files are named in GBK, one as the other would be shown if it could not be read; a run goes on."""
+    case = place / "in" / os.fsdecode("病例".encode("gbk"))
+    case.mkdir()
+    data = pydicom.dcmread(place / "in/ct.dcm")
+    for number, name in enumerate((b"\xcd\xbc\xcf\xf1.dcm", b"\\xcd\\xbc\\xcf\\xf1.dcm")):
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+        data.save_as(case / os.fsdecode(name))
+    (case / os.fsdecode(b"\xff.txt")).write_bytes(b"no image")
+    for _run in range(2):
+        result = call(place, "--json")
+        assert (json.loads(result.stdout)["passed"], json.loads(result.stdout)["refused"]) == (3, {"not-dicom": 1})
+    assert len(list((place / "out").rglob("*.dcm"))) == 3
+    assert "\\xb2\\xa1\\xc0\\xfd/\\xff.txt\tnot-dicom" in (place / "out.private/refused.tsv").read_text()
 
 
 def test_wrong_use(place: Path) -> None:

@@ -164,6 +164,13 @@ def test_a_folder_with_links_pipes_and_junk(archive: Archive, tmp_path: Path) ->
     archive.expect_clean()
 
 
+def test_names_in_another_encoding(archive: Archive) -> None:
+    for number, name in enumerate((b"\xcd\xbc\xcf\xf1.dcm", b"\\xcd\\xbc\\xcf\\xf1.dcm")):
+        image(archive.incoming / os.fsdecode("病例".encode("gbk")) / os.fsdecode(name), number=number)
+    code, outcome = archive.load()
+    assert (code, outcome["states"]) == (0, {"Archived": 2})
+
+
 @pytest.mark.parametrize("where", ["outside", "link"])
 def test_a_parcel_outside_the_configured_folders_is_refused(archive: Archive, tmp_path: Path, where: str) -> None:
     study(tmp_path / "elsewhere", 1)
