@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,11 +47,16 @@ def ours(planted: Set, look: Look) -> tuple[Outcome, Score]:
     keyed = Keyed(bytes(range(32)), "OBIA000001")
     run = Run(folder / "in", folder / "out", private, load(), keyed, planted.accessions, look)
     outcome = deidentify_folder(run)
-    with sqlite3.connect(private / "ledger.sqlite") as ledger:
-        written = dict(ledger.execute("select path, written from file where written is not null"))
-    ledger.close()
-    places = {path: folder / "out" / place for path, place in written.items()}
+    places = passed_on(folder)
     return outcome, scored(planted, {name: places.get(name) for name in (_name(planted, p) for p in planted.made)})
+
+
+def passed_on(folder: Path) -> dict[str, Path]:
+    """What was made of the objects that were passed on, by their paths below ``in``, in the order of those."""
+    with sqlite3.connect(folder / "private" / "ledger.sqlite") as ledger:
+        rows = ledger.execute("select path, written from file where written is not null order by path").fetchall()
+    ledger.close()
+    return {os.fsdecode(path): folder / "out" / written for path, written in rows}
 
 
 def scored(planted: Set, outputs: Mapping[str, Path | None]) -> Score:
